@@ -1,0 +1,34 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>How a missing label is written: <c>NaN</c> in a floating-point target, <c>-100</c> in an integer one.</summary>
+/// <remarks>
+/// The same convention holds everywhere: in losses, metrics, counts and data sources. <c>-100</c> is PyTorch's
+/// <c>ignore_index</c>. Boolean targets cannot be missing. For targets with more than one dimension each entry is a
+/// label of its own: each output of a regression, each token of a sentence.
+/// </remarks>
+public static class MissingLabels
+{
+    /// <summary>The integer that stands for a missing class, token or count.</summary>
+    public const long Class = -100;
+
+    /// <summary>The number that stands for a missing value.</summary>
+    public const double Value = double.NaN;
+
+    /// <summary>Which labels are present.</summary>
+    /// <param name="target">Targets of any shape.</param>
+    /// <returns>Booleans of the same shape, on the same device.</returns>
+    public static Tensor Present(Tensor target) =>
+        target.is_floating_point() ? target.isnan().logical_not_()
+        : target.dtype == ScalarType.Bool ? ones_like(target)
+        : target.ne(Class);
+
+    /// <summary>How many labels are present.</summary>
+    /// <param name="target">Targets of any shape.</param>
+    public static long Count(Tensor target)
+    {
+        using var scope = NewDisposeScope();
+        return target.dtype == ScalarType.Bool ? target.numel() : Present(target).sum().item<long>();
+    }
+}

@@ -1,0 +1,85 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>
+/// What a trunk makes of its inputs: one tensor that all heads read, or one for each task.
+/// </summary>
+/// <remarks>
+/// A representation for each task is computed when it is asked for, so a tower that no task of the batch needs never runs.
+/// A <see cref="Cut"/> representation ends the graph of the losses at the representation: balancers then work on its
+/// gradients, and one backward pass through the trunk follows.
+/// </remarks>
+public sealed class Representation
+{
+    private readonly Func<string, Tensor> compute;
+    private readonly Dictionary<string, Tensor> known = [];
+    private readonly List<(Tensor Leaf, Tensor Origin)>? cuts;
+
+    /// <summary>One tensor for all tasks.</summary>
+    /// <param name="shared">The tensor, samples first.</param>
+    public Representation(Tensor shared)
+    {
+        ArgumentNullException.ThrowIfNull(shared);
+        Shared = shared;
+        compute = _ => shared;
+    }
+
+    /// <summary>One tensor for each task.</summary>
+    /// <param name="compute">Gives a task's tensor, samples first; called once for each task that is asked for.</param>
+    public Representation(Func<string, Tensor> compute)
+    {
+        ArgumentNullException.ThrowIfNull(compute);
+        this.compute = compute;
+    }
+
+    private Representation(Representation origin)
+    {
+        cuts = [];
+        if (origin.Shared is { } shared)
+        {
+            Shared = CutAt(shared);
+        }
+
+        compute = Shared is { } leaf ? _ => leaf : task => CutAt(origin.For(task));
+    }
+
+    /// <summary>The tensor that all tasks share, or <c>null</c> where each task has its own.</summary>
+    public Tensor? Shared { get; }
+
+    /// <summary>One tensor for all tasks.</summary>
+    /// <param name="shared">The tensor, samples first.</param>
+    public static implicit operator Representation(Tensor shared) => FromTensor(shared);
+
+    /// <summary>One tensor for all tasks.</summary>
+    /// <param name="shared">The tensor, samples first.</param>
+    public static Representation FromTensor(Tensor shared) => new(shared);
+
+    /// <summary>The tensor that a task's head reads.</summary>
+    /// <param name="task">The task's name.</param>
+    public Tensor For(string task)
+    {
+        if (!known.TryGetValue(task, out var tensor))
+        {
+            known[task] = tensor = compute(task);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>
+    /// The same values as leaves of a new graph: the losses of heads that read the cut representation do not reach the trunk
+    /// until <c>Balancer.Backward</c> is given it.
+    /// </summary>
+    public Representation Cut() => new(this);
+
+    /// <summary>The leaves that heads have read so far, if this is a cut representation.</summary>
+    internal IReadOnlyList<(Tensor Leaf, Tensor Origin)>? Cuts => cuts;
+
+    private Tensor CutAt(Tensor origin)
+    {
+        var leaf = origin.detach().requires_grad_();
+        cuts!.Add((leaf, origin));
+        return leaf;
+    }
+}

@@ -1,0 +1,31 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>
+/// The part of the network that tasks have in common, and the way in which they share it: fully (hard sharing), loosely
+/// (soft sharing), by mixing, by gating experts, or not at all.
+/// </summary>
+/// <remarks>
+/// Trunks are interchangeable: each turns <see cref="Inputs"/> into a <see cref="Representation"/>, and works with every
+/// <see cref="Balancer"/>. Submodules are registered under the names of the fields that hold them, so that state keys
+/// read well.
+/// </remarks>
+public abstract class Trunk : nn.Module<Inputs, Representation>
+{
+    /// <summary>A trunk.</summary>
+    /// <param name="name">The module's name, usually the class's.</param>
+    protected Trunk(string name)
+        : base(name)
+    {
+    }
+
+    /// <summary>The parameters that the losses of more than one task can reach: where gradients are balanced.</summary>
+    public abstract IEnumerable<Parameter> SharedParameters();
+
+    /// <summary>A scalar to add to the losses, such as soft sharing's distance between towers; <c>null</c> where there is none.</summary>
+    /// <remarks>The trainer adds its gradient after balancing, unweighted; in a loop of your own, call <c>Penalty()?.backward()</c>.</remarks>
+    public virtual Tensor? Penalty() => null;
+}
