@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Reflection;
 using FluentAssertions;
 using Xunit;
 
@@ -36,12 +35,8 @@ public class ElfVersionNeedTests
 
     // ---- the file of the package -----------------------------------------------------------------------------------
 
-    private static readonly Lazy<byte[]> Package = new(() =>
-    {
-        var folder = typeof(ElfVersionNeedTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-            .Single(a => a.Key == "TorchSharpPackage").Value!;
-        return File.ReadAllBytes(Path.Combine(folder, "runtimes", "linux-x64", "native", "libLibTorchSharp.so"));
-    });
+    private static readonly Lazy<byte[]> Package = new(() => File.ReadAllBytes(
+        Path.Combine(Repository.TorchSharpPackage, "runtimes", "linux-x64", "native", "libLibTorchSharp.so")));
 
     [Fact]
     public void TorchSharps_library_is_weakened_by_one_byte_and_only_once()
