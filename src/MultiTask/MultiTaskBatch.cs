@@ -39,6 +39,15 @@ public sealed class MultiTaskBatch
 
     /// <summary>The number of samples of all parts together.</summary>
     public long Samples => Parts.Sum(p => p.Inputs.Samples);
+
+    /// <summary>The batch on a device.</summary>
+    /// <param name="device">The device.</param>
+    /// <returns>New tensors of the current dispose scope, which share memory with these where nothing had to move.</returns>
+    public MultiTaskBatch To(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return new(Parts.Select(part => part.To(device)));
+    }
 }
 
 /// <summary>Samples that several tasks, or one, read together.</summary>
@@ -93,4 +102,16 @@ public sealed class BatchPart
 
     /// <summary>Sample weights, <c>[n]</c>, of the tasks that have them.</summary>
     public TaskMap<Tensor> Weights { get; }
+
+    /// <summary>The part on a device.</summary>
+    /// <param name="device">The device.</param>
+    /// <returns>New tensors of the current dispose scope, which share memory with these where nothing had to move.</returns>
+    public BatchPart To(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return new(
+            Inputs.Map(input => input.to(device)),
+            Targets.Map((_, target) => target.to(device)),
+            Weights.Map((_, weight) => weight.to(device)));
+    }
 }
