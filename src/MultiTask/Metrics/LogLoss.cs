@@ -1,5 +1,4 @@
 using MultiTask.Tasks;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Metrics;

@@ -22,5 +22,5 @@ internal static class LabelShape
         return answers is not null;
     }
 
-    private static IEnumerable<long> Squeezed(long[] shape) => shape.Length > 1 && shape[1] == 1 ? [shape[0], .. shape[2..]] : shape;
+    private static long[] Squeezed(long[] shape) => shape.Length > 1 && shape[1] == 1 ? [shape[0], .. shape[2..]] : shape;
 }

@@ -1,5 +1,4 @@
 using MultiTask.Metrics;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Tasks;
