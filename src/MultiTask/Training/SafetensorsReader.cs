@@ -21,6 +21,15 @@ internal static class SafetensorsReader
     public static Dictionary<string, Tensor> Read(Stream stream, long length, string source)
     {
         var header = ReadHeader(stream, length, source);
+        return ReadTensors(stream, header, source);
+    }
+
+    /// <summary>Reads the tensors.</summary>
+    /// <param name="stream">Stands where <see cref="ReadHeader"/> left it.</param>
+    /// <param name="header">What <see cref="ReadHeader"/> gave.</param>
+    /// <param name="source">What messages call the file.</param>
+    public static Dictionary<string, Tensor> ReadTensors(Stream stream, SafetensorsHeader header, string source)
+    {
         var tensors = new Dictionary<string, Tensor>(header.Tensors.Count, StringComparer.Ordinal);
         try
         {
