@@ -185,18 +185,6 @@ public class DatasetBatchesTests
         new[] { part.Inputs.Single, part.Targets["a"], part.Weights["a"] }.Should().OnlyContain(t => t.device_type == DeviceType.META);
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Batches_lie_where_the_data_lie(bool shuffle)
-    {
-        using var data = Samples.Numbered(5);
-        using var moved = data.To(META);
-        moved.Device.type.Should().Be(DeviceType.META);
-        Leaks.Steps(moved.Batches(2, shuffle).Epoch(0), b => b.Parts[0].Inputs.Append(b.Parts[0].Targets["a"]).All(t => t.device_type == DeviceType.META))
-            .Should().Equal(true, true, true);
-    }
-
     /// <summary>Computed apart from this code, by a few lines of Python.</summary>
     private static readonly int[] GoldenOrder = [6, 1, 5, 0, 4, 7, 2, 3];
 }
