@@ -73,8 +73,14 @@ public sealed class Representation
     /// </summary>
     public Representation Cut() => new(this);
 
-    /// <summary>The leaves that heads have read so far, if this is a cut representation.</summary>
-    internal IReadOnlyList<(Tensor Leaf, Tensor Origin)>? Cuts => cuts;
+    /// <summary>The leaf that all heads read and the tensor it was cut from.</summary>
+    internal (Tensor Leaf, Tensor Origin) SharedCut() => (cuts, Shared) switch
+    {
+        (null, _) => throw new ArgumentException("Balancing at the representation needs a cut one: representation.Cut(). Found one that is not cut."),
+        (_, null) => throw new ArgumentException(
+            "Balancing at the representation needs one tensor that all tasks share. This trunk gives each task its own; balance at the shared parameters."),
+        _ => cuts[0],
+    };
 
     private Tensor CutAt(Tensor origin)
     {

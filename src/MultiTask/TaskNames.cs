@@ -29,6 +29,16 @@ internal static class TaskNames
             : task;
     }
 
+    /// <summary>Refuses tasks that a method was not built for.</summary>
+    public static void ExpectKnown(IEnumerable<string> tasks, IReadOnlyCollection<string> known, string method)
+    {
+        var unknown = tasks.Where(task => !known.Contains(task)).ToArray();
+        if (unknown.Length > 0)
+        {
+            throw new ArgumentException($"{method} was built for the tasks {List(known)}. Found {List(unknown)} as well.");
+        }
+    }
+
     public static string List(IEnumerable<string> tasks)
     {
         var quoted = string.Join(", ", tasks.Select(t => $"'{t}'"));

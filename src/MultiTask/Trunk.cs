@@ -1,4 +1,3 @@
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -24,6 +23,13 @@ public abstract class Trunk : nn.Module<Inputs, Representation>
 
     /// <summary>The parameters that the losses of more than one task can reach: where gradients are balanced.</summary>
     public abstract IEnumerable<Parameter> SharedParameters();
+
+    /// <summary>The tasks that the trunk was built for, or <c>null</c> where any will do.</summary>
+    public virtual IReadOnlyCollection<string>? Tasks => null;
+
+    /// <summary>The parameters that only one task's loss reaches, such as its own tower; none by default.</summary>
+    /// <param name="task">The task's name.</param>
+    public virtual IEnumerable<Parameter> TaskParameters(string task) => [];
 
     /// <summary>A scalar to add to the losses, such as soft sharing's distance between towers; <c>null</c> where there is none.</summary>
     /// <remarks>The trainer adds its gradient after balancing, unweighted; in a loop of your own, call <c>Penalty()?.backward()</c>.</remarks>

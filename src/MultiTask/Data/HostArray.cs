@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace MultiTask.Data;
@@ -52,7 +53,7 @@ internal static class HostArray
             if (rows[i] is not { Rank: 1 } row || row.Length != width)
             {
                 throw new ArgumentException(
-                    $"{what}: rows should have equal lengths, {width} as row 0 has. Found {rows[i]?.Length.ToString() ?? "null"} in row {i}.");
+                    $"{what}: rows should have equal lengths, {width} as row 0 has. Found {rows[i]?.Length.ToString(CultureInfo.InvariantCulture) ?? "null"} in row {i}.");
             }
 
             for (var j = 0; j < width; j++)

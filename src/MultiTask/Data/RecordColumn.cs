@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace MultiTask.Data;
@@ -48,7 +49,7 @@ internal sealed class RecordColumn<T, TValue> : IRecordColumn<T>
         {
             throw new ArgumentException(
                 $"{name}: there should be {(width > 0 ? $"{width} values, as in record 0" : "at least one value")}. " +
-                $"Found {found?.Length.ToString() ?? "null"} in record {row}.");
+                $"Found {found?.Length.ToString(CultureInfo.InvariantCulture) ?? "null"} in record {row}.");
         }
 
         values.AddRange(found);

@@ -22,7 +22,7 @@ public abstract class SamplingSource : InterleavedSource
     /// <param name="length">What an epoch is.</param>
     /// <param name="seed">The seed.</param>
     /// <exception cref="ArgumentException">There is no source, or one has no or an unknown number of batches or samples.</exception>
-    protected SamplingSource(IEnumerable<BatchSource> sources, EpochLength length, int seed)
+    private protected SamplingSource(IEnumerable<BatchSource> sources, EpochLength length, int seed)
         : base(sources, length)
     {
         this.seed = seed;

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace MultiTask.Data;
 
 /// <summary>A way to divide samples into parts: at random, stratified, by groups, or your own.</summary>

@@ -123,8 +123,8 @@ public class DatasetBatchesTests
         {
             Samples.Rows(data.Batches(3), 0);
             using var scope = NewDisposeScope();
-            data.Batches(3).Epoch(0).Take(2).Count();
-            data.Batches(3).Epoch(0, skip: 1).First();
+            _ = data.Batches(3).Epoch(0).Take(2).Count();
+            _ = data.Batches(3).Epoch(0, skip: 1).First();
         });
     }
 

@@ -1,0 +1,125 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>
+/// Turns named losses into gradients, in the place where <c>loss.backward()</c> stood.
+/// </summary>
+/// <remarks>
+/// <para>
+/// <b>The contract of <c>Backward</c>.</b> On return every leaf that the losses reach has its gradient in <c>.grad</c>,
+/// accumulated onto what was there, as <c>Tensor.backward</c> would leave it. The shared parameters hold the balanced
+/// gradient; every other leaf (heads, learned loss weights) holds the gradient of its own losses: as the scalar gives it
+/// on the loss rungs, unweighted on the gradient rungs unless <see cref="GramianWeighting.WeightHeads"/> is set. A leaf
+/// that no loss reaches keeps the <c>.grad</c> it had. Nothing is zeroed, stepped, printed or disposed, and the graph of
+/// the losses is freed. If <c>Backward</c> throws, the shared parameters' gradients are as they were.
+/// </para>
+/// <para>
+/// The ladder: <see cref="Scalarizer"/> (losses → one scalar), <see cref="LossWeighting"/> (losses → weights),
+/// <see cref="GradientAggregator"/> (Jacobian → gradient), <see cref="GramianWeighting"/> (Gramian → weights),
+/// <see cref="LossTransform"/> (loss → loss, then another balancer). What fits no rung overrides
+/// <see cref="Differentiate"/> here, with the same helpers (<see cref="Jacobian.Of(TaskMap{Tensor}, IEnumerable{Tensor})"/>).
+/// </para>
+/// <para>
+/// A balancer is a module: what it learns is parameters and what it remembers is buffers, named by task, so that it moves
+/// to a device and lands in a checkpoint by itself. Hand its <c>parameters()</c> to the optimizer with the model's.
+/// </para>
+/// </remarks>
+public abstract class Balancer : nn.Module
+{
+    /// <summary>A balancer.</summary>
+    /// <param name="name">The module's name, usually the class's.</param>
+    protected Balancer(string name)
+        : base(name)
+    {
+    }
+
+    /// <summary>The weight of each task in the last <c>Backward</c>, where the method has such weights.</summary>
+    public TaskMap<double>? LastWeights { get; protected set; }
+
+    /// <summary>The Gramian of the task gradients in the last <c>Backward</c>, where the method has one.</summary>
+    public Gramian? LastGramian { get; protected set; }
+
+    /// <summary>Computes the balanced gradient of the losses.</summary>
+    /// <param name="losses">One scalar for each task that has a label in this batch, at least one.</param>
+    /// <param name="shared">
+    /// The parameters to balance at: each once, none twice. With none there is nothing to balance, and the gradient rungs
+    /// leave each parameter the gradient of its own losses.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// No loss, a loss that is no scalar or needs no gradient, a parameter that stands twice or needs no gradient, tasks
+    /// the method was not built for.
+    /// </exception>
+    /// <exception cref="NonFiniteException">A loss or a task's gradient is NaN or infinite.</exception>
+    public void Backward(TaskMap<Tensor> losses, IEnumerable<Parameter> shared) =>
+        Backward([new MicroBatchLosses(losses)], shared);
+
+    /// <summary>
+    /// Computes the balanced gradient at the representation: one backward pass through each head, then one through the
+    /// trunk. With a scalarizer the result is the same as at the parameters.
+    /// </summary>
+    /// <param name="losses">One scalar for each task, of heads that read <paramref name="representation"/>.</param>
+    /// <param name="representation">A <see cref="Representation.Cut"/> representation that all tasks share.</param>
+    /// <exception cref="ArgumentException">As above, or the representation is not cut or not one tensor for all tasks.</exception>
+    /// <exception cref="NonFiniteException">A loss or a task's gradient is NaN or infinite.</exception>
+    public void Backward(TaskMap<Tensor> losses, Representation representation) =>
+        Backward(new MicroBatchLosses(losses), representation);
+
+    internal void Backward(MicroBatchLosses losses, Representation representation)
+    {
+        ArgumentNullException.ThrowIfNull(representation);
+        using var scope = NewDisposeScope();
+        var (leaf, origin) = representation.SharedCut();
+        Differentiate([losses.Checked()], [leaf]);
+        if (leaf.grad is { } gradient && origin.requires_grad)
+        {
+            origin.backward([gradient]);
+        }
+    }
+
+    /// <summary>Computes the balanced gradient of a batch that is read in several micro-batches, in the memory of one.</summary>
+    /// <remarks>
+    /// The gradient rungs sum each task's gradient over the micro-batches and aggregate once: the same gradient as for the
+    /// whole batch. The loss rungs form their scalar in each micro-batch, and sum these by share.
+    /// </remarks>
+    /// <param name="microBatches">
+    /// At least one; the sequence is read once, and each element's graph is freed before the next is asked for.
+    /// </param>
+    /// <param name="shared">The parameters to balance at.</param>
+    /// <exception cref="ArgumentException">As above.</exception>
+    /// <exception cref="NonFiniteException">A loss or a task's gradient is NaN or infinite.</exception>
+    public void Backward(IEnumerable<MicroBatchLosses> microBatches, IEnumerable<Parameter> shared)
+    {
+        ArgumentNullException.ThrowIfNull(microBatches);
+        ArgumentNullException.ThrowIfNull(shared);
+        using var scope = NewDisposeScope();
+        Differentiate(microBatches.Select(m => m.Checked()), Leaves.Checked(shared));
+    }
+
+    /// <summary>Takes note that the optimizer has made its step; methods that look back at a step override it.</summary>
+    /// <param name="losses">
+    /// Computes the losses of the step's batch anew, with the updated parameters; methods that do not need it do not call it.
+    /// </param>
+    public virtual void EndStep(Func<TaskMap<Tensor>> losses)
+    {
+    }
+
+    /// <summary>Takes note that an epoch has ended; methods that compare epochs override it.</summary>
+    public virtual void EndEpoch()
+    {
+    }
+
+    /// <summary>Forgets what was remembered (not what was learned as parameters).</summary>
+    public virtual void Reset()
+    {
+    }
+
+    /// <summary>Does the work of <c>Backward</c>, by its contract. Runs inside a dispose scope.</summary>
+    /// <param name="microBatches">
+    /// The losses, checked to be scalar, finite and in need of gradients; usually one element. Open a dispose scope before
+    /// each step of the sequence: its elements are computed when they are asked for.
+    /// </param>
+    /// <param name="shared">The leaves to balance at, distinct; possibly none.</param>
+    protected internal abstract void Differentiate(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared);
+}

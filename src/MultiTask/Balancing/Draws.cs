@@ -1,0 +1,51 @@
+using static TorchSharp.torch;
+
+namespace MultiTask.Balancing;
+
+/// <summary>
+/// A balancer's own random numbers: each draw starts a generator from the seed and the number of draws before it, which
+/// is a buffer. So a resumed run goes on as if it had not stopped, and nobody else's random numbers are touched.
+/// </summary>
+internal sealed class Draws : nn.Module
+{
+    private readonly ulong seed;
+    private Tensor count;
+
+    public Draws(long seed)
+        : base(nameof(Draws))
+    {
+        this.seed = unchecked((ulong)seed);
+        count = zeros([], ScalarType.Int64).DetachFromDisposeScope();
+        RegisterComponents();
+    }
+
+    public void Clear() => count.zero_();
+
+    /// <summary>A generator for one step's draws.</summary>
+    public Random Next() => new((int)(NextSeed() >> 33));
+
+    /// <summary>A generator of tensors for one step's draws; the caller disposes it.</summary>
+    public Generator Next(Device device) => new(NextSeed() >> 1, device);
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            count.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    /// <summary>SplitMix64 (Steele et al., 2014): one well-mixed number for each seed and count.</summary>
+    private ulong NextSeed()
+    {
+        using var scope = NewDisposeScope();
+        var n = (ulong)count.cpu().item<long>() + 1;
+        count.add_(1);
+        var z = unchecked(seed + (n * 0x9E3779B97F4A7C15));
+        z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
+        z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
+        return z ^ (z >> 31);
+    }
+}

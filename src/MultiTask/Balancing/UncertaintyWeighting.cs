@@ -1,0 +1,67 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MultiTask.Balancing;
+
+/// <summary>Uncertainty weighting: learns each task's noise, and weighs its loss by the inverse of it.</summary>
+/// <remarks>
+/// <para>
+/// Kendall, Gal and Cipolla, <i>Multi-Task Learning Using Uncertainty to Weigh Losses</i> (CVPR 2018), eqs. 7 and 10. With
+/// s = log σ², learned for each task and starting at 0, a task contributes, by its <see cref="Likelihood"/>:
+/// Gaussian ½e⁻ˢℓ + ½s; Categorical e⁻ˢℓ + ½s; Laplace (scale σ) e^(−s/2)ℓ + ½s.
+/// </para>
+/// <para>
+/// The scalar may become negative, and falls without bound as a loss goes to 0; <c>minLogVariance</c> bounds it. The s are
+/// parameters: hand <c>parameters()</c> to the optimizer (the trainer does), best without weight decay. LibMTL starts at
+/// s = −0.5 and uses the Gaussian form for all tasks.
+/// </para>
+/// </remarks>
+public sealed class UncertaintyWeighting : Scalarizer
+{
+    private readonly ParameterDict log_variance;
+    private readonly TaskMap<Likelihood> likelihoods;
+    private readonly double minimum;
+
+    /// <summary>Uncertainty weighting, each task in the form of its kind.</summary>
+    /// <param name="tasks">All tasks that may come.</param>
+    /// <param name="minLogVariance">A lower bound of s in the scalar; none by default.</param>
+    public UncertaintyWeighting(IEnumerable<LearningTask> tasks, double minLogVariance = double.NegativeInfinity)
+        : this(TaskMap.Create(tasks.Select(t => (t.Name, t.Likelihood))), minLogVariance)
+    {
+    }
+
+    /// <summary>Uncertainty weighting, with the form of each task given.</summary>
+    /// <param name="likelihoods">For all tasks that may come, the noise that their loss assumes.</param>
+    /// <param name="minLogVariance">A lower bound of s in the scalar; none by default.</param>
+    public UncertaintyWeighting(TaskMap<Likelihood> likelihoods, double minLogVariance = double.NegativeInfinity)
+        : base(nameof(UncertaintyWeighting))
+    {
+        ArgumentNullException.ThrowIfNull(likelihoods);
+        this.likelihoods = likelihoods;
+        minimum = minLogVariance;
+        log_variance = TaskParameters.Of(likelihoods.Tasks, 0);
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">There is a task that the method was not built for.</exception>
+    public override Tensor Scalarize(TaskMap<Tensor> losses)
+    {
+        ArgumentNullException.ThrowIfNull(losses);
+        TaskNames.ExpectKnown(losses.Tasks, likelihoods.Tasks, nameof(UncertaintyWeighting));
+        LastWeights = HostValues.Of(losses.Map((task, _) => Precision(task, LogVariance(task))));
+        return losses
+            .Select(l => (Precision(l.Task, LogVariance(l.Task)) * l.Value) + (LogVariance(l.Task) * 0.5))
+            .Aggregate((sum, next) => sum + next);
+    }
+
+    private Tensor LogVariance(string task) =>
+        double.IsFinite(minimum) ? log_variance[task].clamp_min(minimum) : log_variance[task];
+
+    private Tensor Precision(string task, Tensor s) => likelihoods[task] switch
+    {
+        Likelihood.Gaussian => (-s).exp() * 0.5,
+        Likelihood.Laplace => (s * -0.5).exp(),
+        _ => (-s).exp(),
+    };
+}

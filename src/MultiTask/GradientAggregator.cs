@@ -1,0 +1,52 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>A balancer that makes one gradient of the tasks' gradients: m backward passes.</summary>
+/// <remarks>
+/// Parameters beside the shared ones (heads) get the gradient of their own losses, unweighted. A task whose loss does not
+/// reach a shared parameter has zeros there. With no shared parameter there is nothing to aggregate.
+/// </remarks>
+public abstract class GradientAggregator : Balancer
+{
+    /// <summary>A gradient aggregator.</summary>
+    /// <param name="name">The module's name, usually the class's.</param>
+    protected GradientAggregator(string name)
+        : base(name)
+    {
+    }
+
+    /// <summary>One gradient of the tasks' gradients.</summary>
+    /// <param name="jacobian">The gradients, <c>[m, n]</c>, m ≥ 1, n ≥ 1.</param>
+    /// <returns>The gradient to apply, <c>[n]</c>.</returns>
+    public abstract Tensor Aggregate(Jacobian jacobian);
+
+    /// <inheritdoc/>
+    protected internal sealed override void Differentiate(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared) =>
+        Balance(microBatches, shared);
+
+    private protected virtual void Balance(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
+    {
+        var rows = new JacobianRows(shared, othersToo: true);
+        Gather(microBatches, rows, retainGraph: false);
+        if (shared.Count > 0)
+        {
+            rows.Write(Aggregate(rows.ToJacobian()));
+        }
+    }
+
+    private protected static void Gather(IEnumerable<MicroBatchLosses> microBatches, JacobianRows rows, bool retainGraph)
+    {
+        using var sequence = microBatches.GetEnumerator();
+        while (true)
+        {
+            using var scope = NewDisposeScope();
+            if (!sequence.MoveNext())
+            {
+                return;
+            }
+
+            rows.Add(sequence.Current, retainGraph);
+        }
+    }
+}

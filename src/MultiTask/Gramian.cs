@@ -1,0 +1,144 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>
+/// The inner products of the tasks' gradients, G = J Jᵀ: a small immutable symmetric matrix in float64. All that many
+/// balancing methods need to know.
+/// </summary>
+public sealed class Gramian
+{
+    private readonly double[,] entries;
+
+    /// <summary>A Gramian from its entries.</summary>
+    /// <param name="entries">A symmetric m × m matrix with a diagonal ≥ 0, finite; it is copied.</param>
+    /// <param name="losses">The tasks' names and loss values, m many; without, tasks are named <c>"0"</c>, <c>"1"</c>, … and their losses are NaN.</param>
+    /// <exception cref="ArgumentException">The matrix is not such.</exception>
+    public Gramian(double[,] entries, TaskMap<double>? losses = null)
+    {
+        ArgumentNullException.ThrowIfNull(entries);
+        var m = entries.GetLength(0);
+        if (m == 0 || entries.GetLength(1) != m || (losses is not null && losses.Count != m))
+        {
+            throw new ArgumentException(
+                $"A Gramian should be square, not empty, and have a row for each task. Found {m} × {entries.GetLength(1)} for {losses?.Count ?? m} tasks.", nameof(entries));
+        }
+
+        this.entries = new double[m, m];
+        for (var i = 0; i < m; i++)
+        {
+            for (var j = 0; j < m; j++)
+            {
+                var (a, b) = (entries[i, j], entries[j, i]);
+                if (!double.IsFinite(a) || Math.Abs(a - b) > 1e-6 * Math.Max(Math.Abs(a), Math.Abs(b)) || entries[i, i] < 0)
+                {
+                    throw new ArgumentException($"A Gramian should be finite and symmetric with a diagonal ≥ 0. Found [{i}, {j}] = {a}, [{j}, {i}] = {b}.", nameof(entries));
+                }
+
+                this.entries[i, j] = i <= j ? a : b;
+            }
+        }
+
+        Losses = losses ?? TaskMap.Create(Enumerable.Range(0, m).Select(i => (i.ToString(System.Globalization.CultureInfo.InvariantCulture), double.NaN)));
+    }
+
+    /// <summary>The number of tasks, m.</summary>
+    public int Count => entries.GetLength(0);
+
+    /// <summary>The names of the tasks, in the order of the rows.</summary>
+    public IReadOnlyList<string> Tasks => Losses.Tasks;
+
+    /// <summary>The values of the losses, in the order of the rows; NaN where they are not known.</summary>
+    public TaskMap<double> Losses { get; }
+
+    /// <summary>gᵢ · gⱼ.</summary>
+    /// <param name="i">A row.</param>
+    /// <param name="j">A column.</param>
+    public double this[int i, int j] => entries[i, j];
+
+    /// <summary>The Gramian of a Jacobian.</summary>
+    /// <param name="jacobian">The gradients, one row a task.</param>
+    /// <exception cref="NonFiniteException">A gradient has an entry that is NaN or infinite.</exception>
+    public static Gramian Of(Jacobian jacobian)
+    {
+        ArgumentNullException.ThrowIfNull(jacobian);
+        using var scope = NewDisposeScope();
+        var j = jacobian.Matrix.detach();
+        var entries = Products(j);
+        if (j.dtype != ScalarType.Float64 && LeavesTheRange(entries))
+        {
+            entries = Products(j.to(ScalarType.Float64));
+        }
+
+        for (var i = 0; i < jacobian.Tasks.Count; i++)
+        {
+            if (!double.IsFinite(entries[i, i]))
+            {
+                throw new NonFiniteException(jacobian.Tasks[i], "gradient", entries[i, i]);
+            }
+        }
+
+        return new(entries, jacobian.Losses);
+    }
+
+    /// <summary>‖gᵢ‖.</summary>
+    /// <param name="i">A row.</param>
+    public double Norm(int i) => Math.Sqrt(entries[i, i]);
+
+    /// <summary>The cosine of the angle between gᵢ and gⱼ, in [-1, 1]; 0 where either is zero.</summary>
+    /// <param name="i">A row.</param>
+    /// <param name="j">A column.</param>
+    public double Cosine(int i, int j)
+    {
+        var norms = Norm(i) * Norm(j);
+        return norms == 0 ? 0 : Math.Clamp(entries[i, j] / norms, -1, 1);
+    }
+
+    /// <summary>G w: the inner product of each gradient with Σ wⱼ gⱼ.</summary>
+    /// <param name="weights">m weights.</param>
+    public double[] Times(IReadOnlyList<double> weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        var product = new double[Count];
+        for (var i = 0; i < Count; i++)
+        {
+            for (var j = 0; j < Count; j++)
+            {
+                product[i] += entries[i, j] * weights[j];
+            }
+        }
+
+        return product;
+    }
+
+    private static double[,] Products(Tensor j)
+    {
+        var m = (int)j.shape[0];
+        var flat = HostValues.Of(j.matmul(j.t()));
+        var entries = new double[m, m];
+        for (var i = 0; i < m; i++)
+        {
+            for (var k = 0; k < m; k++)
+            {
+                // The upper triangle, twice: matrix products need not be symmetric to the last bit.
+                entries[i, k] = flat[(Math.Min(i, k) * m) + Math.Max(i, k)];
+            }
+        }
+
+        return entries;
+    }
+
+    /// <summary>Whether squares may have overflowed or lost digits to underflow in float32.</summary>
+    private static bool LeavesTheRange(double[,] entries)
+    {
+        for (var i = 0; i < entries.GetLength(0); i++)
+        {
+            if (!(entries[i, i] is > 1e-25 and < 1e35))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

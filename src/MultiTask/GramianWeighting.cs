@@ -1,0 +1,59 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>A balancer that weighs the tasks' gradients by what their inner products say: m backward passes.</summary>
+public abstract class GramianWeighting : GradientAggregator
+{
+    /// <summary>A Gramian weighting.</summary>
+    /// <param name="name">The module's name, usually the class's.</param>
+    protected GramianWeighting(string name)
+        : base(name)
+    {
+    }
+
+    /// <summary>
+    /// Whether each head's gradient is multiplied by its task's weight, as if Σ wᵢ ℓᵢ were differentiated; by default it is
+    /// not. It costs one more backward pass, and keeps the graphs of all micro-batches until the weights are known.
+    /// </summary>
+    public bool WeightHeads { get; init; }
+
+    /// <summary>The weights of the gradients.</summary>
+    /// <param name="gramian">The inner products of the gradients, m × m, m ≥ 1.</param>
+    /// <returns>m weights w: the gradient to apply is Σ wᵢ gᵢ.</returns>
+    public abstract double[] Weigh(Gramian gramian);
+
+    /// <inheritdoc/>
+    public sealed override Tensor Aggregate(Jacobian jacobian)
+    {
+        ArgumentNullException.ThrowIfNull(jacobian);
+        return jacobian.Combine(FindWeights(jacobian));
+    }
+
+    private protected sealed override void Balance(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
+    {
+        if (!WeightHeads || shared.Count == 0)
+        {
+            base.Balance(microBatches, shared);
+            return;
+        }
+
+        var batches = microBatches.ToList();
+        var rows = new JacobianRows(shared, othersToo: false);
+        Gather(batches, rows, retainGraph: true);
+        FindWeights(rows.ToJacobian());
+        foreach (var batch in batches)
+        {
+            using var scope = NewDisposeScope();
+            var weights = batch.Losses.Map((task, _) => LastWeights![task] * batch.Shares[task]);
+            TaskWeights.Combine(batch.Losses, weights).backward();
+        }
+    }
+
+    private IReadOnlyList<double> FindWeights(Jacobian jacobian)
+    {
+        LastGramian = Gramian.Of(jacobian);
+        LastWeights = TaskWeights.Checked(Weigh(LastGramian), jacobian.Losses, this);
+        return LastWeights.Values;
+    }
+}

@@ -1,0 +1,56 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>The gradients of the tasks' losses, one row a task, flattened over the shared parameters.</summary>
+/// <remarks>
+/// The entries have the parameters' dtype (the widest, where they differ). A parameter that a loss does not reach has
+/// zeros in its row.
+/// </remarks>
+public sealed class Jacobian
+{
+    internal Jacobian(Tensor matrix, TaskMap<double> losses)
+    {
+        Matrix = matrix;
+        Losses = losses;
+    }
+
+    /// <summary>The gradients, <c>[m, n]</c>: m tasks, n entries of all shared parameters together.</summary>
+    public Tensor Matrix { get; }
+
+    /// <summary>The values of the losses, named, in the order of the rows.</summary>
+    public TaskMap<double> Losses { get; }
+
+    /// <summary>The names of the tasks, in the order of the rows.</summary>
+    public IReadOnlyList<string> Tasks => Losses.Tasks;
+
+    /// <summary>The gradients of losses, without touching any <c>.grad</c>; the graph of the losses stays.</summary>
+    /// <param name="losses">One scalar for each task, at least one.</param>
+    /// <param name="shared">The leaves to differentiate by, distinct.</param>
+    /// <returns>The Jacobian; its matrix belongs to the caller's dispose scope.</returns>
+    /// <exception cref="ArgumentException">A loss is no scalar or needs no gradient; a leaf stands twice.</exception>
+    /// <exception cref="NonFiniteException">A loss is NaN or infinite.</exception>
+    public static Jacobian Of(TaskMap<Tensor> losses, IEnumerable<Tensor> shared)
+    {
+        ArgumentNullException.ThrowIfNull(shared);
+        using var scope = NewDisposeScope();
+        var rows = new JacobianRows(Leaves.Checked(shared), othersToo: false);
+        rows.Add(new MicroBatchLosses(losses).Checked(), retainGraph: true);
+        var jacobian = rows.ToJacobian();
+        jacobian.Matrix.MoveToOuterDisposeScope();
+        return jacobian;
+    }
+
+    /// <summary>The inner products of the gradients.</summary>
+    /// <exception cref="NonFiniteException">A gradient has an entry that is NaN or infinite.</exception>
+    public Gramian ToGramian() => Gramian.Of(this);
+
+    /// <summary>Σ wᵢ gᵢ, <c>[n]</c>.</summary>
+    /// <param name="weights">A weight for each task, in the order of the rows.</param>
+    public Tensor Combine(IReadOnlyList<double> weights)
+    {
+        using var scope = NewDisposeScope();
+        var w = tensor(weights.ToArray(), dtype: ScalarType.Float64).to(Matrix.dtype).to(Matrix.device);
+        return w.matmul(Matrix).MoveToOuterDisposeScope();
+    }
+}

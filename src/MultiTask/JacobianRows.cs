@@ -1,0 +1,119 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>Gathers the rows of a Jacobian, micro-batch by micro-batch, through the leaves' <c>.grad</c>.</summary>
+/// <remarks>
+/// Each loss is differentiated by itself: the leaves' own gradients are set aside, <c>backward</c> fills new ones, and
+/// those are copied into the loss's row. <c>autograd.grad</c> would end the process on an error; <c>backward</c> throws.
+/// </remarks>
+internal sealed class JacobianRows
+{
+    private readonly IReadOnlyList<Tensor> leaves;
+    private readonly bool othersToo;
+    private readonly bool[] reached;
+    private readonly long[] sizes;
+    private readonly ScalarType dtype;
+    private readonly OrderedDictionary<string, double> losses = new(StringComparer.Ordinal);
+    private Tensor? matrix;
+
+    /// <param name="leaves">Distinct leaves that require gradients.</param>
+    /// <param name="othersToo">Whether leaves beside these get their gradient in <c>.grad</c> as well.</param>
+    public JacobianRows(IReadOnlyList<Tensor> leaves, bool othersToo)
+    {
+        this.leaves = leaves;
+        this.othersToo = othersToo;
+        reached = new bool[leaves.Count];
+        sizes = [.. leaves.Select(leaf => leaf.numel())];
+        dtype = leaves.Select(leaf => leaf.dtype).DefaultIfEmpty(ScalarType.Float32).Aggregate(promote_types);
+    }
+
+    /// <summary>Adds share × gradient of each loss to its row. Call inside a dispose scope of its own.</summary>
+    public void Add(MicroBatchLosses batch, bool retainGraph)
+    {
+        Prepare(batch);
+        var own = leaves.Select(leaf => leaf.grad).ToArray();
+        try
+        {
+            for (var i = 0; i < batch.Losses.Count; i++)
+            {
+                var task = batch.Losses.Tasks[i];
+                var loss = batch.Losses.Values[i];
+                var share = batch.Shares[task];
+                foreach (var leaf in leaves)
+                {
+                    leaf.grad = null;
+                }
+
+                (share == 1 ? loss : loss * share).backward(
+                    retain_graph: retainGraph || i + 1 < batch.Losses.Count,
+                    inputs: othersToo ? null : [.. leaves]);
+                Collect(losses.IndexOf(task));
+            }
+        }
+        finally
+        {
+            for (var k = 0; k < leaves.Count; k++)
+            {
+                leaves[k].grad = own[k];
+            }
+        }
+    }
+
+    public Jacobian ToJacobian() => new(matrix!, TaskMap.Create(losses.Select(l => (l.Key, l.Value))));
+
+    /// <summary>Accumulates a gradient, <c>[n]</c>, onto the <c>.grad</c> of the leaves that a loss has reached.</summary>
+    public void Write(Tensor gradient)
+    {
+        var offset = 0L;
+        for (var k = 0; k < leaves.Count; offset += sizes[k], k++)
+        {
+            if (!reached[k])
+            {
+                continue;
+            }
+
+            var leaf = leaves[k];
+            var part = gradient.narrow(0, offset, sizes[k]).view(leaf.shape).to(leaf.dtype);
+            if (leaf.grad is { } present)
+            {
+                present.add_(part);
+            }
+            else
+            {
+                leaf.grad = part;
+            }
+        }
+    }
+
+    private void Prepare(MicroBatchLosses batch)
+    {
+        var known = losses.Count;
+        foreach (var (task, value) in batch.Values)
+        {
+            losses[task] = losses.GetValueOrDefault(task) + (batch.Shares[task] * value);
+        }
+
+        if (losses.Count > known)
+        {
+            var device = leaves.Count == 0 ? CPU : leaves[0].device;
+            var more = zeros([losses.Count - known, sizes.Sum()], dtype, device);
+            matrix = (matrix is null ? more : cat([matrix, more])).MoveToOuterDisposeScope();
+        }
+    }
+
+    private void Collect(int row)
+    {
+        using var scope = NewDisposeScope();
+        var target = matrix![row];
+        var offset = 0L;
+        for (var k = 0; k < leaves.Count; offset += sizes[k], k++)
+        {
+            if (leaves[k].grad is { } gradient)
+            {
+                reached[k] = true;
+                target.narrow(0, offset, sizes[k]).add_(gradient.reshape(-1));
+            }
+        }
+    }
+}

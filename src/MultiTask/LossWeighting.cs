@@ -1,0 +1,28 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>A balancer that weighs the losses by numbers: Σ wᵢ ℓᵢ, one backward pass.</summary>
+public abstract class LossWeighting : Scalarizer
+{
+    /// <summary>A loss weighting.</summary>
+    /// <param name="name">The module's name, usually the class's.</param>
+    protected LossWeighting(string name)
+        : base(name)
+    {
+    }
+
+    /// <summary>The weights of the losses.</summary>
+    /// <param name="losses">The value of each task's loss, at least one.</param>
+    /// <returns>One weight for each, in the same order.</returns>
+    public abstract double[] Weigh(TaskMap<double> losses);
+
+    /// <inheritdoc/>
+    public sealed override Tensor Scalarize(TaskMap<Tensor> losses)
+    {
+        var values = HostValues.Of(losses);
+        var weights = Weigh(values);
+        LastWeights = TaskWeights.Checked(weights, values, this);
+        return TaskWeights.Combine(losses, LastWeights);
+    }
+}

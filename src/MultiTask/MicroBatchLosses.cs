@@ -1,0 +1,84 @@
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>The losses of one micro-batch, and the part that each has in the loss of the whole batch.</summary>
+/// <remarks>
+/// The whole batch's loss of a task is the sum over the micro-batches of share × loss. Where losses are means over
+/// labels, a task's share is its number of labels in the micro-batch, divided by that in the whole batch.
+/// </remarks>
+public sealed class MicroBatchLosses
+{
+    /// <summary>The losses of a batch that is not divided: every share is 1.</summary>
+    /// <param name="losses">One scalar for each task that has a label, at least one.</param>
+    public MicroBatchLosses(TaskMap<Tensor> losses)
+        : this(losses, losses?.Map((_, _) => 1.0)!)
+    {
+    }
+
+    /// <summary>The losses of one of several micro-batches.</summary>
+    /// <param name="losses">One scalar for each task that has a label in the micro-batch, at least one.</param>
+    /// <param name="shares">For each of these tasks its share, greater than 0 and at most 1.</param>
+    /// <exception cref="ArgumentException">There is no loss, or a task without a share.</exception>
+    public MicroBatchLosses(TaskMap<Tensor> losses, TaskMap<double> shares)
+    {
+        ArgumentNullException.ThrowIfNull(losses);
+        ArgumentNullException.ThrowIfNull(shares);
+        if (losses.Count == 0)
+        {
+            throw new ArgumentException("There should be at least one loss. Found none: no task has a label.", nameof(losses));
+        }
+
+        foreach (var task in losses.Tasks)
+        {
+            if (!shares.TryGetValue(task, out var share) || !(share is > 0 and <= 1))
+            {
+                throw new ArgumentException($"Task '{task}': its share should be in (0, 1]. Found {(shares.Contains(task) ? share : "none")}.", nameof(shares));
+            }
+        }
+
+        Losses = losses;
+        Shares = shares;
+    }
+
+    /// <summary>One scalar for each task, with its graph.</summary>
+    public TaskMap<Tensor> Losses { get; }
+
+    /// <summary>The part of each loss in the whole batch's, in (0, 1].</summary>
+    public TaskMap<double> Shares { get; }
+
+    /// <summary>The values of the losses, on the host; known once the balancer has looked at them.</summary>
+    internal TaskMap<double> Values { get; private set; } = [];
+
+    /// <summary>The mean share: the part of the micro-batch in a scalar of all losses.</summary>
+    internal double MeanShare => Shares.Values.Average();
+
+    internal MicroBatchLosses Checked()
+    {
+        foreach (var (task, loss) in Losses)
+        {
+            if (loss.dim() != 0)
+            {
+                throw new ArgumentException($"Task '{task}': the loss should be a scalar. Found shape {Shape.Of(loss)}.");
+            }
+
+            if (!loss.requires_grad)
+            {
+                throw new ArgumentException($"Task '{task}': the loss should depend on a parameter that requires a gradient. It does not.");
+            }
+        }
+
+        Values = HostValues.Of(Losses);
+        foreach (var (task, value) in Values)
+        {
+            if (!double.IsFinite(value))
+            {
+                throw new NonFiniteException(task, "loss", value);
+            }
+        }
+
+        return this;
+    }
+
+    internal MicroBatchLosses With(TaskMap<Tensor> losses) => new MicroBatchLosses(losses, Shares).Checked();
+}

@@ -1,0 +1,135 @@
+using System.Runtime.InteropServices;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MultiTask;
+
+/// <summary>A trunk and the heads of the tasks on it.</summary>
+/// <remarks>
+/// State keys read <c>trunk.encoder.0.weight</c>, <c>heads.age.weight</c>, <c>adapters.age.weight</c>. The model owns the trunk,
+/// the heads and the adapters that it is given: disposing it disposes them.
+/// </remarks>
+public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
+{
+    private readonly Trunk trunk;
+    private readonly TaskModules heads;
+    private readonly TaskModules adapters;
+    private readonly TaskMap<LearningTask> tasks;
+
+    /// <summary>A model.</summary>
+    /// <param name="trunk">Turns inputs into a representation.</param>
+    /// <param name="tasks">At least one task; names are distinct.</param>
+    /// <exception cref="ArgumentException">There is no task, a name stands twice, or the trunk was built for other tasks.</exception>
+    public MultiTaskModel(Trunk trunk, IEnumerable<LearningTask> tasks)
+        : base(nameof(MultiTaskModel))
+    {
+        ArgumentNullException.ThrowIfNull(trunk);
+        ArgumentNullException.ThrowIfNull(tasks);
+        this.trunk = trunk;
+        this.tasks = TaskMap.Create(tasks.Select(t => (t.Name, t)));
+        if (this.tasks.Count == 0)
+        {
+            throw new ArgumentException("A model should have at least one task. Found none.", nameof(tasks));
+        }
+
+        if (trunk.Tasks is { } known)
+        {
+            TaskNames.ExpectKnown(this.tasks.Tasks, known, trunk.GetName());
+        }
+
+        heads = new(this.tasks.Values.Select(t => (t.Name, (nn.Module)t.Head)));
+        adapters = new(this.tasks.Values.Where(t => t.Adapter is not null).Select(t => (t.Name, t.Adapter!.Module)));
+        RegisterComponents();
+    }
+
+    /// <summary>The tasks, by name, in order.</summary>
+    public TaskMap<LearningTask> Tasks => tasks;
+
+    /// <summary>The trunk.</summary>
+    public Trunk Trunk => trunk;
+
+    /// <summary>The outputs of all tasks.</summary>
+    /// <param name="input">One tensor, or several.</param>
+    public override TaskMap<Tensor> forward(Inputs input) => Outputs(input, tasks.Tasks);
+
+    /// <summary>The outputs of some tasks; towers and heads that these do not need do not run.</summary>
+    /// <param name="input">One tensor, or several.</param>
+    /// <param name="names">The tasks' names.</param>
+    /// <exception cref="KeyNotFoundException">There is no such task.</exception>
+    public TaskMap<Tensor> Outputs(Inputs input, IEnumerable<string> names)
+    {
+        var representations = new Dictionary<Encoder, Representation>();
+        Representation? plain = null;
+        return TaskMap.Create(names.Select(name => (name, tasks[name].Head.call(Represent(tasks[name].Adapter).For(name)))));
+
+        Representation Represent(Encoder? adapter) =>
+            adapter is null ? plain ??= trunk.call(input)
+            : CollectionsMarshal.GetValueRefOrAddDefault(representations, adapter, out _) ??= trunk.call(adapter.Encode(input));
+    }
+
+    /// <summary>The outputs of some tasks from a representation.</summary>
+    /// <param name="representation">What the trunk made of the inputs, cut or not.</param>
+    /// <param name="names">The tasks' names; without, all tasks.</param>
+    /// <exception cref="KeyNotFoundException">There is no such task.</exception>
+    public TaskMap<Tensor> Outputs(Representation representation, IEnumerable<string>? names = null)
+    {
+        ArgumentNullException.ThrowIfNull(representation);
+        return TaskMap.Create((names ?? tasks.Tasks).Select(name => (name, tasks[name].Head.call(representation.For(name)))));
+    }
+
+    /// <summary>The losses of the tasks that have a label.</summary>
+    /// <param name="outputs">The heads' outputs.</param>
+    /// <param name="targets">The labels of some or all of these tasks.</param>
+    /// <param name="weights">For some or all tasks, a weight for each sample, shape <c>[n]</c>.</param>
+    /// <returns>One scalar, the mean over its labels, for each task of <paramref name="targets"/> that has any; possibly none.</returns>
+    /// <exception cref="KeyNotFoundException">A task of the targets has no output.</exception>
+    /// <exception cref="ArgumentException">A task's output and targets do not fit each other.</exception>
+    public TaskMap<Tensor> Losses(TaskMap<Tensor> outputs, TaskMap<Tensor> targets, TaskMap<Tensor>? weights = null)
+    {
+        ArgumentNullException.ThrowIfNull(outputs);
+        ArgumentNullException.ThrowIfNull(targets);
+        return TaskMap.Create(targets
+            .Select(target => (target.Task, Loss: Loss(tasks[target.Task], outputs[target.Task], target.Value, weights)))
+            .Where(loss => loss.Loss is not null)
+            .Select(loss => (loss.Task, loss.Loss!)));
+    }
+
+    /// <summary>The losses of a batch: outputs and losses in one call.</summary>
+    /// <param name="batch">One part, or several.</param>
+    /// <returns>One scalar, the mean over all its labels in the batch, for each task that has any; possibly none.</returns>
+    public TaskMap<Tensor> Losses(MultiTaskBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var parts = batch.Parts.Select(part => (Part: part, Losses: Losses(Outputs(part.Inputs, part.Targets.Tasks), part.Targets, part.Weights))).ToArray();
+        return parts.Length == 1 ? parts[0].Losses : TaskMap.Create(parts
+            .SelectMany(p => p.Losses.Select(loss => (loss.Task, loss.Value, Count: (double)tasks[loss.Task].CountLabels(p.Part.Targets[loss.Task]))))
+            .GroupBy(loss => loss.Task, StringComparer.Ordinal)
+            .Select(group => (group.Key, group.Select(l => l.Value * (l.Count / group.Sum(g => g.Count))).Aggregate((a, b) => a + b))));
+    }
+
+    /// <summary>The trunk's parameters that the losses of more than one task can reach: where gradients are balanced.</summary>
+    public IEnumerable<Parameter> SharedParameters() => trunk.SharedParameters();
+
+    /// <summary>The parameters that only one task's loss reaches: its head, its adapter and what the trunk keeps for it.</summary>
+    /// <param name="task">The task's name.</param>
+    /// <exception cref="KeyNotFoundException">There is no such task.</exception>
+    public IEnumerable<Parameter> TaskParameters(string task) =>
+        tasks[task].Head.parameters().Concat(adapters.Of(task)).Concat(trunk.TaskParameters(task));
+
+    /// <summary>A scalar to add to the losses, unweighted; <c>null</c> where the trunk has none.</summary>
+    public Tensor? Penalty() => trunk.Penalty();
+
+    /// <summary>A loss; where the native library refuses, the task says why.</summary>
+    private static Tensor? Loss(LearningTask task, Tensor output, Tensor target, TaskMap<Tensor>? weights)
+    {
+        try
+        {
+            return task.Loss(output, target, weights is not null && weights.TryGetValue(task.Name, out var own) ? own : null);
+        }
+        catch (ExternalException refusal)
+        {
+            task.Check(output, target);
+            throw new ArgumentException($"Task '{task.Name}': the loss of an output of shape {Shape.Of(output)} could not be computed. {refusal.Message}", refusal);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using System.Reflection;
+
+namespace MultiTask.Tests.Contracts;
+
+/// <summary>Finds the concrete types of the library and makes instances of them: nobody keeps a list.</summary>
+internal static class Concrete
+{
+    public static IEnumerable<Type> TypesOf<T>() => typeof(Balancer).Assembly.GetTypes()
+        .Where(t => t.IsPublic && !t.IsAbstract && t.IsAssignableTo(typeof(T)))
+        .OrderBy(t => t.Name, StringComparer.Ordinal);
+
+    public static TheoryData<Type> TheoryOf<T>() => new(TypesOf<T>());
+
+    /// <summary>A balancer for tasks, with default options; a decorator gets each of some inner balancers in turn.</summary>
+    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks)
+    {
+        var constructor = type.GetConstructors()
+            .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Argument(p.ParameterType, tasks) is not null))
+            .OrderByDescending(c => c.GetParameters().Count(p => !p.HasDefaultValue))
+            .First();
+        return (Balancer)constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue ? p.DefaultValue : Argument(p.ParameterType, tasks))]);
+    }
+
+    public static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(i => $"task{i}")];
+
+    private static object? Argument(Type type, IReadOnlyList<string> tasks) =>
+        type == typeof(IEnumerable<string>) ? tasks
+        : type == typeof(TaskMap<double>) ? TaskMap.Create(tasks.Select((t, i) => (t, 1.0 + i)))
+        : type == typeof(TaskMap<Likelihood>) ? TaskMap.Create(tasks.Select((t, i) => (t, (Likelihood)(i % 3))))
+        : type == typeof(Balancer) ? new MultiTask.Balancing.MGDA()
+        : null;
+}
