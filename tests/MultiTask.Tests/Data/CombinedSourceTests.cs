@@ -94,7 +94,7 @@ public sealed class CombinedSourceTests : IDisposable
     {
         Samples.Rows(Make(kind, "largest"), 0);
         using var scope = TorchSharp.torch.NewDisposeScope();
-        Make(kind, "sum").Epoch(1, 2).Take(5).Count();
+        _ = Make(kind, "sum").Epoch(1, 2).Take(5).Count();
     });
 
     [Fact]
