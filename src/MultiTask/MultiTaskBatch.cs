@@ -69,7 +69,7 @@ public sealed class BatchPart
 
         foreach (var (task, target) in targets)
         {
-            if (target.dim() == 0 || target.shape[0] != inputs.Samples)
+            if (target.dim() == 0 || target.size(0) != inputs.Samples)
             {
                 throw new ArgumentException(
                     $"Task '{task}': there should be a label for each of the {inputs.Samples} samples (a missing one is marked, not left out). " +
@@ -80,7 +80,7 @@ public sealed class BatchPart
 
         foreach (var (task, weight) in weights ?? [])
         {
-            if (weight.dim() != 1 || weight.shape[0] != inputs.Samples || !targets.Contains(task))
+            if (weight.dim() != 1 || weight.size(0) != inputs.Samples || !targets.Contains(task))
             {
                 throw new ArgumentException(
                     $"Task '{task}': sample weights should have shape [{inputs.Samples}] and belong to one of {TaskNames.List(targets.Tasks)}. " +
