@@ -40,7 +40,7 @@ internal static class Evaluator
             sums.Add(name, loss, task.CountLabels(part.Targets[name]));
             if (!metrics.TryGetValue(name, out var own))
             {
-                metrics[name] = own = task.CreateMetrics();
+                metrics[name] = own = task.Metrics?.Invoke() ?? task.CreateMetrics();
             }
 
             foreach (var metric in own)
