@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>Numbers for people: the same in every culture.</summary>
 internal static class Numbers

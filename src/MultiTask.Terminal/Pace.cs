@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>How long a training has taken, and how long it will at this pace.</summary>
 /// <param name="time">The clock.</param>

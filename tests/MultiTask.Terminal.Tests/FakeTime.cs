@@ -1,4 +1,4 @@
-namespace MultiTask.Console.Tests;
+namespace MultiTask.Terminal.Tests;
 
 /// <summary>A clock that goes when it is told to.</summary>
 internal sealed class FakeTime : TimeProvider

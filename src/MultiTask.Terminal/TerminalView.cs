@@ -1,8 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>A table that gets a line an epoch, and below it a bar that is drawn again and again.</summary>
 /// <remarks>The bar is one line that is erased and rewritten, so an exception leaves the terminal as it should be.</remarks>
@@ -44,12 +43,12 @@ internal sealed class TerminalView : ProgressView
         totals = results.Totals;
         if (table is null || !table.Fits(results.All))
         {
-            table = new(results.All, position.Epochs, console.Profile.Width - 1);
+            table = new(results.All, position.Epochs ?? 1000, console.Profile.Width - 1);
             console.WriteLine(table.Header, Strong);
         }
 
         console.WriteLine(table.Line(position.Epoch, results.All, pace.EndEpoch()));
-        if (position.Epoch < position.Epochs)
+        if (position.Epochs is null || position.Epoch < position.Epochs)
         {
             Draw(position.Ended);
         }
@@ -70,7 +69,7 @@ internal sealed class TerminalView : ProgressView
     private void Draw(Position position)
     {
         drawn = pace.Elapsed;
-        var before = $"epoch {position.Epoch}/{position.Epochs} ";
+        var before = $"{position.Text} ";
         var after = After(position);
         var room = console.Profile.Width - 1;
         var bar = Math.Clamp(room - before.Length - after.Length, 0, WidestBar);

@@ -1,4 +1,4 @@
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>What a <see cref="ComparisonTable"/> compares methods by.</summary>
 /// <param name="Name">The heading.</param>

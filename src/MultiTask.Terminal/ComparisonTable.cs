@@ -1,7 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
 
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>
 /// A table of methods against metrics, each cell the mean over several runs ± their sample standard deviation. The best

@@ -1,4 +1,4 @@
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>One plain line an epoch, however long: for files and pipes, to be read and searched.</summary>
 /// <param name="writer">Where lines go.</param>
@@ -15,7 +15,7 @@ internal sealed class LogView(TextWriter writer, Pace pace) : ProgressView
     public override void ShowEpoch(Position position, EpochResults results)
     {
         var numbers = string.Join("  ", results.All.Select(r => $"{r.Name} {Numbers.Text(r.Value)}"));
-        writer.WriteLine($"epoch {position.Epoch}/{position.Epochs}  {numbers}  ({Numbers.Text(pace.EndEpoch())}, {pace.Left(position.Ended.Fraction)} left)");
+        writer.WriteLine($"{position.Text}  {numbers}  ({Numbers.Text(pace.EndEpoch())}, {pace.Left(position.Ended.Fraction)} left)");
         writer.Flush();
     }
 

@@ -1,7 +1,8 @@
 using FluentAssertions;
+using MultiTask.Training;
 using Xunit;
 
-namespace MultiTask.Console.Tests;
+namespace MultiTask.Terminal.Tests;
 
 public class ConsoleProgressTests
 {
@@ -66,15 +67,15 @@ public class ConsoleProgressTests
         var screen = new Screen(terminal: true, width: 120);
         using var progress = new ConsoleProgress(screen.Console, time);
 
-        progress.Report(new(1, 4, 0, 10));
+        progress.Report(At(1, 4, 0, 10));
         screen.Lines[^1].Should().Be("epoch 1/4 " + new string('─', 40) + " 0%  step 0/10  ? left");
 
         time.Pass(30);
-        progress.Report(new(1, 4, 10, 10, Report(1)));
+        progress.Report(At(1, 4, 10, 10, Report(1)));
         screen.Lines[^1].Should().Be("epoch 1/4 ━━━━━━━━━━" + new string('─', 30) + " 25%  step 10/10  train 1.0000  valid 1.1000  1:30 left");
 
         time.Pass(10);
-        progress.Report(new(2, 4, 5, 10));
+        progress.Report(At(2, 4, 5, 10));
         screen.Lines[^1].Should().Be("epoch 2/4 ━━━━━━━━━━━━━━━" + new string('─', 25) + " 38%  step 5/10  train 1.0000  valid 1.1000  1:07 left");
     }
 
@@ -90,7 +91,7 @@ public class ConsoleProgressTests
         for (var step = 0; step < 100; step++)
         {
             time.Pass(1);
-            progress.Report(new(1, 1, step, 100));
+            progress.Report(At(1, 1, step, 100));
 
             screen.Lines.Should().ContainSingle().Which.Length.Should().BeLessThan(width);
         }
@@ -104,7 +105,7 @@ public class ConsoleProgressTests
         for (var step = 0; step < 10_000; step++)
         {
             time.Pass(0.001);
-            progress.Report(new(1, 1, step, 10_000));
+            progress.Report(At(1, 1, step, 10_000));
         }
 
         screen.Raw.Split('\r').Length.Should().BeInRange(100, 130);
@@ -117,7 +118,7 @@ public class ConsoleProgressTests
         screen.Console.Profile.Capabilities.Unicode = false;
         using var progress = new ConsoleProgress(screen.Console, time);
 
-        progress.Report(new(1, 1, 1, 2));
+        progress.Report(At(1, 1, 1, 2));
 
         screen.Lines[^1].Should().StartWith("epoch 1/1 ####################--------------------");
     }
@@ -129,7 +130,7 @@ public class ConsoleProgressTests
         using var progress = new ConsoleProgress(screen.Console, time);
         time.Pass(1);
 
-        progress.Report(new(2, 4, 7, 0));
+        progress.Report(At(2, 4, 7, null));
 
         screen.Lines[^1].Should().EndWith(" 25%  step 7  0:03 left");
     }
@@ -141,7 +142,7 @@ public class ConsoleProgressTests
         using var progress = new ConsoleProgress(screen.Console, time);
         time.Pass(3723);
 
-        progress.Report(new(1, 2, 1, 1, Report(1)));
+        progress.Report(At(1, 2, 1, 1, Report(1)));
 
         screen.Raw.Should().EndWith("(3723 s, 1:02:03 left)\n");
     }
@@ -152,7 +153,7 @@ public class ConsoleProgressTests
         var screen = new Screen(terminal: true);
         using var progress = new ConsoleProgress(screen.Console, time);
 
-        progress.Report(new(1, 1, 1, 1, new(double.NaN, null, [])));
+        progress.Report(At(1, 1, 1, 1, Report(1) with { Train = new([], double.NaN), Validation = null }));
 
         screen.Lines.Should().Equal("epoch       train        time", "    1         NaN      0.00 s", string.Empty);
     }
@@ -165,13 +166,36 @@ public class ConsoleProgressTests
             for (var step = 1; step <= 10; step++)
             {
                 time.Pass(1);
-                progress.Report(new(epoch, epochs, step, 10, step == 10 ? Report(epoch) : null));
+                progress.Report(At(epoch, epochs, step, 10, step == 10 ? Report(epoch) : null));
             }
         }
     }
 
+    [Fact]
+    public void A_run_of_steps_has_no_number_of_epochs()
+    {
+        var screen = new Screen(terminal: false);
+        using var progress = new ConsoleProgress(screen.Console, time);
+        time.Pass(2);
+
+        progress.Report(At(3, null, 1, 1, Report(1)));
+
+        screen.Raw.Should().StartWith("epoch 3  train 1.0000").And.EndWith("(2.00 s, ? left)\n");
+    }
+
+    private static TrainingProgress At(int epoch, int? epochs, int step, int? steps, EpochReport? report = null) =>
+        new(epoch - 1, epochs, step, steps, [], report);
+
     private static EpochReport Report(int epoch) => new(
-        1.0 / epoch,
-        (1.0 / epoch) + 0.1,
-        [new("age", 0.5, [("RMSE", 12.3456)]), new("sex [m/f]", 1.2e-5, [("accuracy", 0.9)])]);
+        epoch - 1,
+        10L * epoch,
+        Train: new([], 1.0 / epoch),
+        Validation: new(
+            [("age", new(0.5, 8, [new("RMSE", 12.3456, false)])), ("sex [m/f]", new(1.2e-5, 8, [new("accuracy", 0.9, true)]))],
+            (1.0 / epoch) + 0.1),
+        LearningRate: 0.1,
+        SkippedSteps: 0,
+        Score: 0,
+        IsBest: false,
+        Duration: TimeSpan.Zero);
 }

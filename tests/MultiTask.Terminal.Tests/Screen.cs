@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Spectre.Console;
 
-namespace MultiTask.Console.Tests;
+namespace MultiTask.Terminal.Tests;
 
 /// <summary>A console whose output is kept: a terminal, or a redirected one.</summary>
 internal sealed partial class Screen

@@ -1,4 +1,4 @@
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>The lines of a table with one line an epoch, cut to a width: what does not fit is counted, not wrapped.</summary>
 internal sealed class EpochTable

@@ -1,6 +1,6 @@
+using MultiTask.Training;
 using Spectre.Console;
-
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>
 /// Shows a training on the console: in a terminal a live bar below one table line an epoch, in a log one plain line an epoch.
@@ -26,7 +26,7 @@ public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
         var capabilities = console.Profile.Capabilities;
         var pace = new Pace(time ?? TimeProvider.System);
         view = capabilities.Ansi && capabilities.Interactive
-            ? new TerminalView(console, pace)
+            ? new TerminalView((IAnsiConsole)console, pace)
             : new LogView(console.Profile.Out.Writer, pace);
     }
 
@@ -36,7 +36,7 @@ public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
         ArgumentNullException.ThrowIfNull(value);
         lock (gate)
         {
-            var position = new Position(value.Epoch, value.Epochs, value.Step, value.StepsPerEpoch);
+            var position = new Position(value.Epoch + 1, value.Epochs, value.Step, value.StepsPerEpoch ?? 0);
             if (value.Report is null)
             {
                 view.ShowStep(position);
@@ -57,10 +57,14 @@ public sealed class ConsoleProgress : IProgress<TrainingProgress>, IDisposable
         }
     }
 
-    private static EpochResults Results(EpochReport report) => new(
-        report.ValidationLoss is { } loss ? [new("train", report.TrainingLoss), new("valid", loss)] : [new("train", report.TrainingLoss)],
-        [.. report.Tasks.SelectMany(Results)]);
+    private static EpochResults Results(EpochReport report)
+    {
+        var results = report.Validation ?? report.Train;
+        return new(
+            report.Validation is { } validation ? [new("train", report.Train.TotalLoss), new("valid", validation.TotalLoss)] : [new("train", report.Train.TotalLoss)],
+            [.. results.Tasks.SelectMany(task => Results(task.Task, task.Value))]);
+    }
 
-    private static IEnumerable<Result> Results(TaskReport task) =>
-        task.Metrics.Select(metric => new Result($"{task.Task} {metric.Name}", metric.Value)).Prepend(new($"{task.Task} loss", task.Loss));
+    private static IEnumerable<Result> Results(string task, TaskReport report) =>
+        report.Metrics.Select(metric => new Result($"{task} {metric.Name}", metric.Value)).Prepend(new($"{task} loss", report.Loss));
 }

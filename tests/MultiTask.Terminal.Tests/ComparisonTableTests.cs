@@ -1,7 +1,7 @@
 using FluentAssertions;
 using Xunit;
 
-namespace MultiTask.Console.Tests;
+namespace MultiTask.Terminal.Tests;
 
 public class ComparisonTableTests
 {

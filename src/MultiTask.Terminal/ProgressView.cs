@@ -1,4 +1,4 @@
-namespace MultiTask.Console;
+namespace MultiTask.Terminal;
 
 /// <summary>A way to show a training.</summary>
 internal abstract class ProgressView
@@ -32,13 +32,18 @@ internal sealed record EpochResults(IReadOnlyList<Result> Totals, IReadOnlyList<
 
 /// <summary>How far a training is.</summary>
 /// <param name="Epoch">The epoch, from 1.</param>
-/// <param name="Epochs">How many there will be.</param>
+/// <param name="Epochs">How many there will be; <c>null</c> if that is not known.</param>
 /// <param name="Step">How many steps of the epoch are done.</param>
 /// <param name="Steps">How many steps an epoch has; 0 if that is not known.</param>
-internal readonly record struct Position(int Epoch, int Epochs, int Step, int Steps)
+internal readonly record struct Position(int Epoch, int? Epochs, int Step, int Steps)
 {
     /// <summary>The part that is done, from 0 to 1; an epoch whose length is unknown counts when it has ended.</summary>
-    public double Fraction => Math.Clamp((Epoch - 1 + (Steps > 0 ? (double)Step / Steps : 0)) / Math.Max(1, Epochs), 0, 1);
+    public double Fraction => Epochs is { } all
+        ? Math.Clamp((Epoch - 1 + (Steps > 0 ? (double)Step / Steps : 0)) / Math.Max(1, all), 0, 1)
+        : 0;
+
+    /// <summary>For people: <c>epoch 3/20</c>, or <c>epoch 3</c>.</summary>
+    public string Text => Epochs is { } all ? $"epoch {Epoch}/{all}" : $"epoch {Epoch}";
 
     /// <summary>The same with the epoch ended.</summary>
     public Position Ended => this with { Step = Math.Max(1, Steps), Steps = Math.Max(1, Steps) };
