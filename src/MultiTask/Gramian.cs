@@ -31,7 +31,7 @@ public sealed class Gramian
             for (var j = 0; j < m; j++)
             {
                 var (a, b) = (entries[i, j], entries[j, i]);
-                if (!double.IsFinite(a) || Math.Abs(a - b) > 1e-6 * Math.Max(Math.Abs(a), Math.Abs(b)) || entries[i, i] < 0)
+                if (!double.IsFinite(a) || entries[i, i] < 0 || Math.Abs(a - b) > 1e-6 * Math.Sqrt(entries[i, i]) * Math.Sqrt(entries[j, j]))
                 {
                     throw new ArgumentException($"A Gramian should be finite and symmetric with a diagonal ≥ 0. Found [{i}, {j}] = {a}, [{j}, {i}] = {b}.", nameof(entries));
                 }
@@ -68,7 +68,8 @@ public sealed class Gramian
         {
             if (!double.IsFinite(entries[i, i]))
             {
-                throw new NonFiniteException(jacobian.Tasks[i], "gradient", entries[i, i]);
+                jacobian.Finite();
+                throw new NonFiniteException(jacobian.Tasks[i], "squared norm of the gradient", entries[i, i]);
             }
         }
 
