@@ -42,6 +42,15 @@ public sealed class DrawsTests
     }
 
     [Fact]
+    public void Moves_to_another_device()
+    {
+        using var draws = new Draws(seed: 5);
+        draws.to(META);
+        draws.buffers().Single().device_type.Should().Be(DeviceType.META);
+        draws.Clear();
+    }
+
+    [Fact]
     public void Clear_starts_again()
     {
         using var draws = new Draws(seed: 6);

@@ -30,6 +30,19 @@ public sealed class TaskMemoryTests
         memory[task].Should().Equal(7, 7);
     }
 
+    [Theory]
+    [InlineData("tasks")]
+    [InlineData("initial")]
+    [InlineData("Tasks")]
+    [InlineData("name")]
+    public void Moves_to_another_device_whatever_the_task_is_called(string task)
+    {
+        using var memory = new TaskMemory([task], length: 2, initial: 7);
+        memory.to(META);
+        memory.buffers().Single().device_type.Should().Be(DeviceType.META);
+        memory.buffers().Single().dtype.Should().Be(ScalarType.Float64);
+    }
+
     [Fact]
     public void State_comes_back_to_the_last_bit()
     {

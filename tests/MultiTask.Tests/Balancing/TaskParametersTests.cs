@@ -29,6 +29,16 @@ public sealed class TaskParametersTests
     }
 
     [Fact]
+    public void Moves_to_another_device_with_the_method()
+    {
+        using var imtl = new IMTLL(["Keys", "tasks"], new RLW());
+        imtl.to(META);
+        imtl.parameters().Should().AllSatisfy(p => p.device_type.Should().Be(DeviceType.META));
+        imtl.buffers().Should().AllSatisfy(p => p.device_type.Should().Be(DeviceType.META));
+        imtl.Transform("tasks", ones([], device: META)).device_type.Should().Be(DeviceType.META);
+    }
+
+    [Fact]
     public void What_the_optimizer_holds_after_a_conversion_is_what_gets_the_gradient()
     {
         using var uw = new UncertaintyWeighting([("a", Likelihood.Gaussian)]);
