@@ -1,4 +1,3 @@
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -64,12 +63,15 @@ public abstract class Balancer : nn.Module
     /// <param name="representation">A <see cref="Representation.Cut"/> representation that all tasks share.</param>
     /// <exception cref="ArgumentException">As above, or the representation is not cut or not one tensor for all tasks.</exception>
     /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
-    public void Backward(TaskMap<Tensor> losses, Representation representation)
+    public void Backward(TaskMap<Tensor> losses, Representation representation) =>
+        Backward(new MicroBatchLosses(losses), representation);
+
+    internal void Backward(MicroBatchLosses losses, Representation representation)
     {
         ArgumentNullException.ThrowIfNull(representation);
         using var scope = NewDisposeScope();
         var (leaf, origin) = representation.SharedCut();
-        Differentiate([new MicroBatchLosses(losses).Checked()], [leaf]);
+        Differentiate([losses.Checked()], [leaf]);
         if (leaf.grad is { } gradient && origin.requires_grad)
         {
             origin.backward([gradient]);

@@ -40,6 +40,15 @@ public sealed class MultiTaskBatch
 
     /// <summary>The number of samples of all parts together.</summary>
     public long Samples => Parts.Sum(p => p.Inputs.Samples);
+
+    /// <summary>The batch on a device.</summary>
+    /// <param name="device">The device.</param>
+    /// <returns>New tensors of the current dispose scope, which share memory with these where nothing had to move.</returns>
+    public MultiTaskBatch To(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return new(Parts.Select(part => part.To(device)));
+    }
 }
 
 /// <summary>Samples that several tasks, or one, read together.</summary>
@@ -61,7 +70,7 @@ public sealed class BatchPart
 
         foreach (var (task, target) in targets)
         {
-            if (target.dim() == 0 || target.shape[0] != inputs.Samples)
+            if (target.dim() == 0 || target.size(0) != inputs.Samples)
             {
                 throw new ArgumentException(
                     $"Task '{task}': there should be a label for each of the {inputs.Samples} samples (a missing one is marked, not left out). " +
@@ -72,7 +81,7 @@ public sealed class BatchPart
 
         foreach (var (task, weight) in weights ?? [])
         {
-            if (weight.dim() != 1 || weight.shape[0] != inputs.Samples || !targets.Contains(task))
+            if (weight.dim() != 1 || weight.size(0) != inputs.Samples || !targets.Contains(task))
             {
                 throw new ArgumentException(
                     $"Task '{task}': sample weights should have shape [{inputs.Samples}] and belong to one of {TaskNames.List(targets.Tasks)}. " +
@@ -94,4 +103,16 @@ public sealed class BatchPart
 
     /// <summary>Sample weights, <c>[n]</c>, of the tasks that have them.</summary>
     public TaskMap<Tensor> Weights { get; }
+
+    /// <summary>The part on a device.</summary>
+    /// <param name="device">The device.</param>
+    /// <returns>New tensors of the current dispose scope, which share memory with these where nothing had to move.</returns>
+    public BatchPart To(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return new(
+            Inputs.Map(input => input.to(device)),
+            Targets.Map((_, target) => target.to(device)),
+            Weights.Map((_, weight) => weight.to(device)));
+    }
 }

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Text.Json.Serialization;
 
 namespace MultiTask;
 
@@ -13,6 +14,7 @@ namespace MultiTask;
 /// </remarks>
 /// <typeparam name="T">What there is one of for each task.</typeparam>
 [CollectionBuilder(typeof(TaskMap), nameof(TaskMap.Create))]
+[JsonConverter(typeof(TaskMapJson))]
 [SuppressMessage("Naming", "CA1710:Identifiers should have correct suffix", Justification = "Map says it.")]
 public sealed class TaskMap<T> : IReadOnlyCollection<(string Task, T Value)>
 {

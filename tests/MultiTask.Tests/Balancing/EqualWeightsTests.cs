@@ -1,7 +1,7 @@
 using FluentAssertions;
 using MultiTask.Balancing;
 using MultiTask.Tests.Contracts;
-using MultiTask.Tests.Samples;
+using MultiTask.Tests.Fixtures;
 
 namespace MultiTask.Tests.Balancing;
 

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using MultiTask.Balancing;
-using MultiTask.Tests.Samples;
+using MultiTask.Tests.Fixtures;
 using static TorchSharp.torch;
 
 namespace MultiTask.Tests.Balancing;

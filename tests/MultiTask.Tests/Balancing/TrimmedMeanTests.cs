@@ -1,6 +1,6 @@
 using FluentAssertions;
 using MultiTask.Balancing;
-using MultiTask.Tests.Samples;
+using MultiTask.Tests.Fixtures;
 
 namespace MultiTask.Tests.Balancing;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using FluentAssertions;
 using MultiTask.Numerics;
-using MultiTask.Tests.Samples;
+using MultiTask.Tests.Fixtures;
 
 namespace MultiTask.Tests.Numerics;
 

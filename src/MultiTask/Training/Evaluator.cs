@@ -1,0 +1,52 @@
+using MultiTask.Metrics;
+using static TorchSharp.torch;
+
+namespace MultiTask.Training;
+
+/// <summary>Runs a model over data, in evaluation mode and without gradients.</summary>
+internal static class Evaluator
+{
+    public static Evaluation Evaluate(MultiTaskModel model, BatchSource data, CancellationToken cancellation)
+    {
+        using var mode = new ModeScope(model, training: false);
+        using var off = no_grad();
+        var sums = new LossSums();
+        var metrics = new Dictionary<string, IReadOnlyList<Metric>>(StringComparer.Ordinal);
+        using var batches = data.Epoch(0).GetEnumerator();
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            if (!batches.MoveNext())
+            {
+                break;
+            }
+
+            foreach (var part in batches.Current.Parts)
+            {
+                TakeIn(model, part, sums, metrics);
+            }
+        }
+
+        return sums.ToEvaluation(model.Tasks, task => [.. metrics[task].Select(m => new MetricValue(m.Name, m.Compute(), m.HigherIsBetter))]);
+    }
+
+    private static void TakeIn(MultiTaskModel model, BatchPart part, LossSums sums, Dictionary<string, IReadOnlyList<Metric>> metrics)
+    {
+        var outputs = model.Outputs(part.Inputs, part.Targets.Tasks);
+        foreach (var (name, loss) in HostValues.Of(model.Losses(outputs, part.Targets, part.Weights)))
+        {
+            var task = model.Tasks[name];
+            sums.Add(name, loss, task.CountLabels(part.Targets[name]));
+            if (!metrics.TryGetValue(name, out var own))
+            {
+                metrics[name] = own = task.CreateMetrics();
+            }
+
+            foreach (var metric in own)
+            {
+                metric.Update(outputs[name], part.Targets[name], part.Weights.TryGetValue(name, out var weights) ? weights : null);
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using static TorchSharp.torch;
+
+namespace MultiTask.Training;
+
+/// <summary>The norm of all gradients together.</summary>
+internal static class GradientNorm
+{
+    /// <summary>All norms in one native call; the script ends with a line break, or it would not compile.</summary>
+    private static readonly jit.CompilationUnit Script = jit.compile(
+        """
+        def norms(gradients: List[Tensor]) -> Tensor:
+            return torch.stack(torch._foreach_norm(gradients, 2))
+
+        """);
+
+    public static double Of(IEnumerable<Tensor> gradients)
+    {
+        var squares = 0.0;
+        foreach (var alike in gradients.GroupBy(g => g.dtype))
+        {
+            using var scope = NewDisposeScope();
+            var norms = (Tensor)Script.invoke("norms", [alike.ToArray()]);
+            squares += norms.to(ScalarType.Float64).square().sum().item<double>();
+        }
+
+        return Math.Sqrt(squares);
+    }
+}

@@ -1,0 +1,48 @@
+using MultiTask.Diagnostics;
+
+namespace MultiTask.Training;
+
+/// <summary>Says how good the model is after an epoch, from its report on validation data: for early stopping and for keeping the best.</summary>
+public abstract class ModelSelection
+{
+    /// <summary>By the total validation loss, the lower the better: the default.</summary>
+    public static ModelSelection TotalLoss { get; } = By(report => -Validated(report).TotalLoss);
+
+    /// <summary>By one metric of one task.</summary>
+    /// <param name="task">The task's name.</param>
+    /// <param name="metric">The metric's name.</param>
+    public static ModelSelection Metric(string task, string metric) => By(report =>
+    {
+        var value = Validated(report)[task].Find(metric);
+        return value.HigherIsBetter ? value.Value : -value.Value;
+    });
+
+    /// <summary>By the mean relative improvement Δm over a baseline: <see cref="DeltaM"/>.</summary>
+    /// <param name="baseline">What the baseline reaches on the same validation data, such as the single-task networks.</param>
+    public static ModelSelection MeanRelativeImprovement(Evaluation baseline)
+    {
+        ArgumentNullException.ThrowIfNull(baseline);
+        return By(report => DeltaM.Of(Validated(report), baseline).Mean);
+    }
+
+    /// <summary>By a function of the report.</summary>
+    /// <param name="score">The score; higher is better, NaN is never best.</param>
+    public static ModelSelection By(Func<EpochReport, double> score)
+    {
+        ArgumentNullException.ThrowIfNull(score);
+        return new Function(score);
+    }
+
+    /// <summary>The score of an epoch.</summary>
+    /// <param name="report">What came of the epoch.</param>
+    /// <returns>Higher is better; NaN is never best.</returns>
+    public abstract double Score(EpochReport report);
+
+    private static Evaluation Validated(EpochReport report) => report.Validation
+        ?? throw new InvalidOperationException("Model selection by validation needs validation data. Found none in the report.");
+
+    private sealed class Function(Func<EpochReport, double> score) : ModelSelection
+    {
+        public override double Score(EpochReport report) => score(report);
+    }
+}

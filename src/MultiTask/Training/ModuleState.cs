@@ -1,0 +1,69 @@
+using static TorchSharp.torch;
+
+namespace MultiTask.Training;
+
+/// <summary>Puts saved tensors back into a module, after comparing every name, shape and type.</summary>
+internal static class ModuleState
+{
+    private const int Listed = 10;
+
+    /// <summary>Compares and changes nothing.</summary>
+    /// <param name="module">The module.</param>
+    /// <param name="saved">Tensors by the names of the module's <c>state_dict()</c>.</param>
+    /// <param name="source">What messages call the file.</param>
+    /// <param name="strict">Whether names on one side only are an error; shapes and types always are.</param>
+    /// <returns>The names that only the module has, and those that only the file has.</returns>
+    /// <exception cref="InvalidDataException">They differ; the message lists what differs.</exception>
+    public static (IReadOnlyList<string> Missing, IReadOnlyList<string> Unexpected) Check(
+        nn.Module module,
+        IReadOnlyDictionary<string, Tensor> saved,
+        string source,
+        bool strict = true)
+    {
+        var state = module.state_dict();
+        string[] missing = [.. state.Keys.Where(name => !saved.ContainsKey(name))];
+        string[] unexpected = [.. saved.Keys.Where(name => !state.ContainsKey(name))];
+        string[] differences =
+        [
+            .. strict ? missing.Select(name => $"'{name}' {Describe(state[name])} is missing") : [],
+            .. strict ? unexpected.Select(name => $"'{name}' {Describe(saved[name])} is unexpected") : [],
+            .. state.Where(p => saved.ContainsKey(p.Key)).SelectMany(p => Difference(p.Key, p.Value, saved[p.Key])),
+        ];
+        return differences.Length == 0
+            ? (missing, unexpected)
+            : throw new InvalidDataException(
+                $"{source} does not fit the module {module.GetName()}: {Text(differences)}. The module is unchanged.");
+    }
+
+    /// <summary>Checks, then copies the values into the module's own tensors, on whatever device they are.</summary>
+    /// <inheritdoc cref="Check"/>
+    public static (IReadOnlyList<string> Missing, IReadOnlyList<string> Unexpected) Restore(
+        nn.Module module,
+        IReadOnlyDictionary<string, Tensor> saved,
+        string source,
+        bool strict = true)
+    {
+        var result = Check(module, saved, source, strict);
+        using var frozen = no_grad();
+        foreach (var (name, tensor) in module.state_dict())
+        {
+            if (saved.TryGetValue(name, out var value))
+            {
+                tensor.copy_(value);
+            }
+        }
+
+        return result;
+    }
+
+    private static IEnumerable<string> Difference(string name, Tensor own, Tensor saved) =>
+        own.dtype == saved.dtype && own.shape.AsSpan().SequenceEqual(saved.shape)
+            ? []
+            : [$"'{name}' should be {Describe(own)}. Found {Describe(saved)}"];
+
+    private static string Describe(Tensor tensor) => $"{tensor.dtype} {Shape.Of(tensor)}";
+
+    private static string Text(string[] differences) =>
+        string.Join("; ", differences.Take(Listed)) +
+        (differences.Length > Listed ? $"; and {differences.Length - Listed} more differences" : string.Empty);
+}

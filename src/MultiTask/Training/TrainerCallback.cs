@@ -1,0 +1,24 @@
+namespace MultiTask.Training;
+
+/// <summary>Hooks into the trainer's loop; override those you need. They run on the training thread, between steps.</summary>
+/// <remarks>
+/// The weights and the Gramian of the last step are the balancer's <see cref="Balancer.LastWeights"/> and
+/// <see cref="Balancer.LastGramian"/>. A callback may save a checkpoint or ask for the end of the run
+/// (<see cref="Trainer.RequestStop"/>).
+/// </remarks>
+public abstract class TrainerCallback
+{
+    /// <summary>After each step, skipped or not.</summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="report">What came of the step.</param>
+    public virtual void OnStep(Trainer trainer, StepReport report)
+    {
+    }
+
+    /// <summary>After each epoch, validation included.</summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="report">What came of the epoch.</param>
+    public virtual void OnEpoch(Trainer trainer, EpochReport report)
+    {
+    }
+}
