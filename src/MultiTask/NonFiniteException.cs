@@ -6,7 +6,7 @@ public sealed class NonFiniteException : ArithmeticException
 {
     /// <summary>A value of a task is NaN or infinite.</summary>
     /// <param name="task">The task's name.</param>
-    /// <param name="what">What is not finite: <c>loss</c> or <c>gradient</c>.</param>
+    /// <param name="what">What is not finite: <c>loss</c>, <c>gradient</c>, or <c>squared norm of the gradient</c>.</param>
     /// <param name="value">The value.</param>
     /// <param name="where">Where it happened, such as an epoch and a step; may be empty.</param>
     public NonFiniteException(string task, string what, double value, string where = "")
@@ -20,7 +20,7 @@ public sealed class NonFiniteException : ArithmeticException
     /// <summary>The task's name.</summary>
     public string Task { get; }
 
-    /// <summary>What is not finite: <c>loss</c> or <c>gradient</c>.</summary>
+    /// <summary>What is not finite: <c>loss</c>, <c>gradient</c>, or <c>squared norm of the gradient</c>.</summary>
     public string What { get; }
 
     /// <summary>NaN or an infinity.</summary>
