@@ -12,7 +12,9 @@ namespace MultiTask.Diagnostics;
 /// </summary>
 /// <remarks>
 /// The baseline is trained as the candidates are: same optimizer, same options, own early stopping, own best epoch, for
-/// each task by itself. Every run starts torch's random numbers from its seed, and sets them back to what they were.
+/// each task by itself: its network reads the samples that have a label of the task, in the batches of the common source.
+/// Every training starts torch's random numbers from its seed, so that it depends on no other, and in the end they are what
+/// they were before.
 /// </remarks>
 public sealed class TransferStudy
 {
@@ -25,13 +27,13 @@ public sealed class TransferStudy
     /// <summary>Makes the baseline's encoder, anew on each call.</summary>
     public required Func<Encoder> Tower { get; init; }
 
-    /// <summary>Makes the data of a seed.</summary>
+    /// <summary>Makes the data of a seed; they stay the caller's, who may give all seeds the same.</summary>
     public required Func<long, StudyData> Data { get; init; }
 
     /// <summary>Makes the optimizer.</summary>
     public required Func<IReadOnlyList<TorchSharp.Modules.Parameter>, optim.Optimizer> Optimizer { get; init; }
 
-    /// <summary>How to train; the defaults where there are none.</summary>
+    /// <summary>How to train; the defaults where there are none. Its model selection should be one that a single task allows, too.</summary>
     public TrainerOptions Options { get; init; } = new();
 
     /// <summary>The seeds, at least one; 0 to 4 by default.</summary>
@@ -63,7 +65,7 @@ public sealed class TransferStudy
         foreach (var seed in Seeds)
         {
             var data = Data(seed);
-            results[Baseline].Add(Seeded(seed, () => Alone(data, cancellationToken)));
+            results[Baseline].Add(Seeded(seed, () => Alone(seed, data, cancellationToken)));
             progress?.Report((Baseline, seed));
             foreach (var candidate in candidates)
             {
@@ -75,11 +77,12 @@ public sealed class TransferStudy
         return new(Baseline, [.. names.Select(n => (n, (IReadOnlyList<Evaluation>)results[n]))]);
     }
 
-    private Evaluation Alone(StudyData data, CancellationToken cancellation)
+    private Evaluation Alone(long seed, StudyData data, CancellationToken cancellation)
     {
         var tasks = Tasks();
         var reports = tasks.Select(task =>
         {
+            manual_seed(seed);
             using var model = new MultiTaskModel(new HardSharing(Tower()), [task]);
             return Test(model, new EqualWeights(), data.Only(task.Name), cancellation);
         }).ToArray();
