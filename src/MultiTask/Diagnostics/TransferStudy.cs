@@ -11,8 +11,10 @@ namespace MultiTask.Diagnostics;
 /// same data from the same seeds, and compares them on test data.
 /// </summary>
 /// <remarks>
-/// The baseline is trained as the candidates are: same optimizer, same options, unless a candidate brings its own. Every run
-/// starts torch's random numbers from its seed, and sets them back to what they were.
+/// The baseline is trained as the candidates are: same optimizer (unless a candidate brings its own), same options. Trained
+/// alone, a task's network reads the samples that have a label of the task, in the batches of the common source. Every
+/// training starts torch's random numbers from its seed, so that it depends on no other, and in the end they are what they
+/// were before.
 /// </remarks>
 public sealed class TransferStudy
 {
@@ -25,7 +27,7 @@ public sealed class TransferStudy
     /// <summary>Makes the baseline's encoder, anew on each call.</summary>
     public required Func<Encoder> Tower { get; init; }
 
-    /// <summary>Makes the data of a seed.</summary>
+    /// <summary>Makes the data of a seed; they stay the caller's, who may give all seeds the same.</summary>
     public required Func<long, StudyData> Data { get; init; }
 
     /// <summary>How the baseline's networks are trained: each alone by default.</summary>
@@ -34,7 +36,7 @@ public sealed class TransferStudy
     /// <summary>Makes the optimizer.</summary>
     public required Func<IReadOnlyList<TorchSharp.Modules.Parameter>, optim.Optimizer> Optimizer { get; init; }
 
-    /// <summary>How to train; the defaults where there are none.</summary>
+    /// <summary>How to train; the defaults where there are none. Its model selection should be one that a single task allows, too.</summary>
     public TrainerOptions Options { get; init; } = new();
 
     /// <summary>The seeds, at least one; 0 to 4 by default.</summary>
@@ -66,7 +68,7 @@ public sealed class TransferStudy
         foreach (var seed in Seeds)
         {
             var data = Data(seed);
-            Keep(Baseline, seed, () => BaselineTraining == BaselineTraining.Alone ? Alone(data, cancellationToken) : SideBySide(data, cancellationToken));
+            Keep(Baseline, seed, () => BaselineTraining == BaselineTraining.Alone ? Alone(seed, data, cancellationToken) : SideBySide(data, cancellationToken));
             foreach (var candidate in candidates)
             {
                 Keep(candidate.Name, seed, () => Together(candidate, data, cancellationToken));
@@ -83,10 +85,11 @@ public sealed class TransferStudy
         }
     }
 
-    private Result Alone(StudyData data, CancellationToken cancellation)
+    private Result Alone(long seed, StudyData data, CancellationToken cancellation)
     {
         var reports = Tasks().Select(task =>
         {
+            manual_seed(seed);
             using var model = new MultiTaskModel(new HardSharing(Tower()), [task]);
             using var balancer = new EqualWeights();
             return Test(model, balancer, data.Only(task.Name), Optimizer, cancellation).Test;
