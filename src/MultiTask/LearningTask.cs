@@ -235,6 +235,26 @@ public abstract class LearningTask
     public virtual long CountLabels(Tensor target) => MissingLabels.Count(target);
 
     /// <summary>
+    /// The denominator of the mean loss: by it the losses of several batches make the loss of their union. A kind that gives
+    /// labels weights of their own (<see cref="LabelWeights"/>) overrides it.
+    /// </summary>
+    /// <param name="labels">How many labels there are: <see cref="CountLabels"/>.</param>
+    /// <param name="target">The labels.</param>
+    /// <param name="weights">A weight ≥ 0 for each sample, shape <c>[n]</c>. None means 1.</param>
+    /// <returns>The sum of the labels' weights, by default; their number where they have none.</returns>
+    protected internal virtual double TotalWeight(long labels, Tensor target, Tensor? weights)
+    {
+        if (weights is null)
+        {
+            return labels;
+        }
+
+        using var scope = NewDisposeScope();
+        var present = Present(target);
+        return PresentLabels.Of(present, present, present).OfSamples(weights, ScalarType.Float64).sum().ToDouble();
+    }
+
+    /// <summary>
     /// Brings outputs and labels into the form in which the labels' shape begins the outputs' shape, so that each label has its
     /// answer at the same index; for example output <c>[n, 1]</c> and target <c>[n]</c> to <c>[n]</c> and <c>[n]</c>.
     /// </summary>

@@ -27,10 +27,11 @@ public sealed class MultiTaskBatch
     /// <exception cref="ArgumentException">There is no part.</exception>
     public MultiTaskBatch(IEnumerable<BatchPart> parts)
     {
+        ArgumentNullException.ThrowIfNull(parts);
         Parts = [.. parts];
-        if (Parts.Count == 0)
+        if (Parts.Count == 0 || Parts.Contains(null!))
         {
-            throw new ArgumentException("A batch should have at least one part. Found none.", nameof(parts));
+            throw new ArgumentException($"A batch should have at least one part. Found {(Parts.Count == 0 ? "none" : "null")}.", nameof(parts));
         }
     }
 

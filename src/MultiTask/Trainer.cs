@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -32,7 +33,7 @@ public sealed class Trainer : IDisposable
         Model = model;
         Balancer = balancer;
         parameters = [.. model.parameters().Concat(balancer.parameters()).DistinctBy(p => p.Handle)];
-        Optimizer = optimizer(parameters);
+        Optimizer = optimizer(parameters) ?? throw new ArgumentException("`optimizer` should make an optimizer. It gave null.", nameof(optimizer));
     }
 
     /// <summary>The model.</summary>
@@ -45,6 +46,10 @@ public sealed class Trainer : IDisposable
     public optim.Optimizer Optimizer { get; }
 
     /// <summary>Trains the model.</summary>
+    /// <remarks>
+    /// Each call is a run of its own, from epoch 0, that begins with model, balancer and optimizer as they are; after
+    /// <see cref="LoadCheckpoint"/> the first call goes on with the run that was saved.
+    /// </remarks>
     /// <param name="train">The training data.</param>
     /// <param name="validation">
     /// Data to select the model by and to stop early on; never test data. Read in evaluation mode after each epoch, always
@@ -57,8 +62,9 @@ public sealed class Trainer : IDisposable
     /// </param>
     /// <returns>What came of each epoch.</returns>
     /// <exception cref="ArgumentException">Data, model and options do not fit each other; found before the first step.</exception>
-    /// <exception cref="InvalidDataException">The checkpoint that was loaded belongs to a run on other data.</exception>
-    /// <exception cref="NonFiniteException">A loss or a gradient is NaN or infinite. The parameters are as before the step.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint that was loaded belongs to a run on other data, or with another schedule; nothing was trained.</exception>
+    /// <exception cref="NonFiniteException">A loss, a gradient or an input is NaN or infinite. Model and balancer are as before the step.</exception>
+    /// <exception cref="InvalidOperationException">Every step of an epoch had to be skipped.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled. The model is as after the last whole step.</exception>
     public TrainingHistory Fit(
         BatchSource train,
@@ -69,22 +75,22 @@ public sealed class Trainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(train);
         options ??= new();
-        options.Check();
+        options.Check(Model, Optimizer, validated: validation is not null);
         FirstBatch.Check(Model, train, "training", options.BalanceAt);
         if (validation is not null)
         {
             FirstBatch.Check(Model, validation, "validation", BalanceAt.SharedParameters);
         }
 
-        resumed?.ExpectData(train.Fingerprint, validation?.Fingerprint);
+        resumed?.ExpectSame(train.Fingerprint, validation?.Fingerprint, hasSchedule: options.Schedule is not null);
         var schedule = options.Schedule is { } make ? new ScheduleReplay(make(Optimizer)) : null;
-        run?.Dispose();
-        run = Begin(schedule);
+        options.Check(schedule, validated: validation is not null);
+        Begin(schedule);
         document = r => r.Save(train.Fingerprint, validation?.Fingerprint, schedule?.History);
         stopRequested = false;
 
         using var mode = new ModeScope(Model, training: true);
-        var loop = new TrainingLoop(this, run, train, validation, options, schedule, progress, parameters);
+        using var loop = new TrainingLoop(this, run, train, validation, options, schedule, progress, parameters);
         var reason = loop.Run(() => stopRequested, cancellationToken);
         if (options.RestoreBest && run.Best.Count > 0)
         {
@@ -113,6 +119,10 @@ public sealed class Trainer : IDisposable
     /// Saves everything that the run needs to go on: model, balancer, optimizer, schedule, position in the data, random
     /// numbers, history, best weights. One file, written whole or not at all.
     /// </summary>
+    /// <remarks>
+    /// For callbacks. After <see cref="Fit"/> the model may have the weights of its best epoch
+    /// (<see cref="TrainerOptions.RestoreBest"/>), and a run that is resumed from there goes on with these.
+    /// </remarks>
     /// <param name="path">Where to; an existing file is replaced, or left as it was when the save fails.</param>
     /// <exception cref="InvalidOperationException">There is no run yet.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
@@ -154,18 +164,16 @@ public sealed class Trainer : IDisposable
         Optimizer.Dispose();
     }
 
-    private TrainingRun Begin(ScheduleReplay? schedule)
+    [MemberNotNull(nameof(run))]
+    private void Begin(ScheduleReplay? schedule)
     {
-        if (resumed is not { } checkpoint)
-        {
-            return new();
-        }
+        var next = resumed is null ? new() : Resume(resumed, schedule);
+        run?.Dispose();
+        run = next;
+    }
 
-        if ((schedule is null) != (checkpoint.Document.Schedule is null))
-        {
-            throw new InvalidDataException($"'{checkpoint.Path}' belongs to a run {(schedule is null ? "with" : "without")} a learning-rate schedule.");
-        }
-
+    private TrainingRun Resume(Checkpoint checkpoint, ScheduleReplay? schedule)
+    {
         schedule?.Replay(checkpoint.Document.Schedule!);
         checkpoint.OptimizerState.Restore(Optimizer);
         RandomState.Restore(checkpoint.RandomBytes, checkpoint.Path);

@@ -26,8 +26,7 @@ internal sealed class OneTask(BatchSource source, string task) : BatchSource
     /// <summary>The samples that have a label.</summary>
     private BatchPart Restrict(BatchPart part)
     {
-        var entries = MissingLabels.Present(part.Targets[task]);
-        var present = entries.dim() == 1 ? entries : entries.flatten(1).any(1);
+        var present = MissingLabels.Present(part.Targets[task]).reshape(part.Inputs.Samples, -1).any(1);
         return new(
             part.Inputs.Map(t => t[present]),
             [(task, part.Targets[task][present])],

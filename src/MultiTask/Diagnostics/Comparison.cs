@@ -9,19 +9,18 @@ public sealed class Comparison
 
     /// <summary>A comparison of evaluations.</summary>
     /// <param name="baseline">The name of the method that the others are compared with.</param>
-    /// <param name="results">For each method its evaluations, one a seed, in the same order of seeds.</param>
-    /// <exception cref="ArgumentException">The baseline is not among the methods, or a method has more or fewer seeds.</exception>
+    /// <param name="results">For each method its evaluations, one a seed, at least one, in the same order of seeds.</param>
+    /// <exception cref="ArgumentException">A method stands twice, the baseline is not among them, or one has more or fewer seeds.</exception>
     public Comparison(string baseline, IReadOnlyList<(string Method, IReadOnlyList<Evaluation> Seeds)> results)
     {
         ArgumentNullException.ThrowIfNull(results);
-        foreach (var (method, seeds) in results)
+        var distinct = results.All(r => this.results.TryAdd(r.Method, r.Seeds));
+        if (!distinct || !this.results.TryGetValue(baseline, out var own) || own.Count == 0 || results.Any(r => r.Seeds.Count != own.Count))
         {
-            this.results.Add(method, seeds);
-        }
-
-        if (!this.results.TryGetValue(baseline, out var own) || results.Any(r => r.Seeds.Count != own.Count))
-        {
-            throw new ArgumentException($"The baseline '{baseline}' should be among the methods, and all should have as many seeds. Found {string.Join(", ", results.Select(r => $"'{r.Method}' with {r.Seeds.Count}"))}.", nameof(results));
+            throw new ArgumentException(
+                $"The baseline '{baseline}' should be among the methods, each of which stands once, and all should have as many seeds, at least one. " +
+                $"Found {string.Join(", ", results.Select(r => $"'{r.Method}' with {r.Seeds.Count}"))}.",
+                nameof(results));
         }
 
         Baseline = baseline;
@@ -35,25 +34,33 @@ public sealed class Comparison
 
     /// <summary>The evaluations of a method, one a seed.</summary>
     /// <param name="method">Its name.</param>
-    public IReadOnlyList<Evaluation> this[string method] => results[method];
+    /// <exception cref="KeyNotFoundException">There is no such method; the message lists those there are.</exception>
+    public IReadOnlyList<Evaluation> this[string method] => results.TryGetValue(method, out var seeds)
+        ? seeds
+        : throw new KeyNotFoundException($"There is no method '{method}' here. Found: {TaskNames.List(Methods)}.");
 
     /// <summary>A method's Δm over the baseline, one a seed.</summary>
     /// <param name="method">Its name.</param>
     /// <param name="metric">Which metric; without, each task's first.</param>
     public IReadOnlyList<DeltaM> DeltaM(string method, string? metric = null) =>
-        [.. results[method].Zip(results[Baseline], (own, other) => Diagnostics.DeltaM.Of(own, other, metric))];
+        [.. this[method].Zip(this[Baseline], (own, other) => Diagnostics.DeltaM.Of(own, other, metric))];
+
+    /// <summary>The mean and the spread over the seeds of a method's Δm over the baseline; positive is better.</summary>
+    /// <param name="method">Its name.</param>
+    /// <param name="metric">Which metric; without, each task's first.</param>
+    public Spread Improvement(string method, string? metric = null) => Spread.Of(DeltaM(method, metric).Select(d => d.Mean));
 
     /// <summary>The mean and the spread of a figure over the seeds.</summary>
     /// <param name="method">The method's name.</param>
     /// <param name="figure">The figure of an evaluation.</param>
-    public Spread Over(string method, Func<Evaluation, double> figure) => Spread.Of(results[method].Select(figure));
+    public Spread Over(string method, Func<Evaluation, double> figure) => Spread.Of(this[method].Select(figure));
 
     /// <summary>In how many seeds a method is better than another.</summary>
     /// <param name="method">The method's name.</param>
     /// <param name="other">The other's name.</param>
     /// <param name="figure">The figure of an evaluation; higher is better.</param>
     public int Wins(string method, string other, Func<Evaluation, double> figure) =>
-        results[method].Zip(results[other], (a, b) => figure(a) > figure(b)).Count(win => win);
+        this[method].Zip(this[other], (a, b) => figure(a) > figure(b)).Count(win => win);
 }
 
 /// <summary>A mean and its spread over seeds.</summary>
@@ -64,13 +71,19 @@ public readonly record struct Spread(double Mean, double Deviation, int Count)
 {
     /// <summary>The mean and the spread of values.</summary>
     /// <param name="values">At least one.</param>
+    /// <exception cref="ArgumentException">There is none.</exception>
     public static Spread Of(IEnumerable<double> values)
     {
         var all = values.ToArray();
+        if (all.Length == 0)
+        {
+            throw new ArgumentException("A spread should be of at least one value. Found none.", nameof(values));
+        }
+
         var mean = all.Average();
         return new(mean, Math.Sqrt(all.Sum(v => (v - mean) * (v - mean)) / (all.Length - 1)), all.Length);
     }
 
-    /// <summary>For people: <c>0.421 ± 0.008</c>.</summary>
-    public override string ToString() => FormattableString.Invariant($"{Mean:0.000} ± {Deviation:0.000}");
+    /// <summary>For people: <c>0.421 ± 0.008</c>, or <c>0.421</c> of a single value.</summary>
+    public override string ToString() => Count == 1 ? FormattableString.Invariant($"{Mean:0.000}") : FormattableString.Invariant($"{Mean:0.000} ± {Deviation:0.000}");
 }

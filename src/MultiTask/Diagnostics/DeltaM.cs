@@ -25,11 +25,17 @@ public sealed record DeltaM(TaskMap<double> Tasks)
     /// <param name="evaluation">What is judged.</param>
     /// <param name="baseline">What it is compared with, on the same data, for the same tasks.</param>
     /// <param name="metric">Which metric; without, each task's first.</param>
-    /// <exception cref="KeyNotFoundException">The baseline lacks a task or a metric.</exception>
+    /// <exception cref="ArgumentException">The two are not of the same tasks.</exception>
+    /// <exception cref="KeyNotFoundException">A task lacks the metric.</exception>
     public static DeltaM Of(Evaluation evaluation, Evaluation baseline, string? metric = null)
     {
         ArgumentNullException.ThrowIfNull(evaluation);
         ArgumentNullException.ThrowIfNull(baseline);
+        if (!evaluation.Tasks.Tasks.ToHashSet(StringComparer.Ordinal).SetEquals(baseline.Tasks.Tasks))
+        {
+            throw new ArgumentException($"An evaluation should be of the baseline's tasks {TaskNames.List(baseline.Tasks.Tasks)}. Found {TaskNames.List(evaluation.Tasks.Tasks)}.", nameof(evaluation));
+        }
+
         return new(evaluation.Tasks.Map((task, report) => Relative(Value(report, metric), Value(baseline[task], metric))));
     }
 

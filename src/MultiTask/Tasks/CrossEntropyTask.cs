@@ -53,6 +53,21 @@ public abstract class CrossEntropyTask : LearningTask
     protected sealed override Tensor? LabelWeights(PresentLabels labels) =>
         classWeights?.Like(labels.Output).index_select(0, labels.Target);
 
+    /// <inheritdoc/>
+    protected internal override double TotalWeight(long labels, Tensor target, Tensor? weights)
+    {
+        if (classWeights is null)
+        {
+            return base.TotalWeight(labels, target, weights);
+        }
+
+        using var scope = NewDisposeScope();
+        var classes = target.flatten().cpu().data<long>().ToArray();
+        var samples = weights?.to(ScalarType.Float64).cpu().data<double>().ToArray();
+        var perSample = classes.Length / target.shape[0];
+        return classes.Index().Sum(label => classWeights.At(label.Item) * (samples?[label.Index / perSample] ?? 1));
+    }
+
     /// <summary>Outputs and labels, if the outputs are the labels' shape and a logit for each class.</summary>
     /// <param name="output">The outputs, classes last.</param>
     /// <param name="target">The labels.</param>

@@ -10,6 +10,9 @@ internal sealed class HostVector(double[] values)
 
     public int Count => values.Length;
 
+    /// <summary>One of the numbers; 0 for an index out of range.</summary>
+    public double At(long index) => index >= 0 && index < values.Length ? values[index] : 0;
+
     /// <summary>The numbers, <c>[count]</c>, with the dtype and on the device of another tensor.</summary>
     public Tensor Like(Tensor other)
     {

@@ -34,6 +34,13 @@ public sealed class LanguageModelingTask : CrossEntropyTask
     }
 
     /// <inheritdoc/>
+    protected internal override double TotalWeight(long labels, Tensor target, Tensor? weights)
+    {
+        using var scope = NewDisposeScope();
+        return labels == 0 ? 0 : base.TotalWeight(labels, NextToken.Of(target), weights);
+    }
+
+    /// <inheritdoc/>
     protected override (Tensor Output, Tensor Target) Align(Tensor output, Tensor target)
     {
         const string expected = "output and targets should have shapes [n, t, V] and [n, t]";

@@ -38,6 +38,11 @@ internal static class AtomicFile
         }
     }
 
+    /// <summary>Finds out whether there is a directory to write to; better asked before the training than after.</summary>
+    /// <param name="path">Where to.</param>
+    /// <exception cref="IOException">The directory is missing, or the path is a directory.</exception>
+    public static void ExpectDirectory(string path) => _ = Target(path);
+
     private static string Target(string path)
     {
         var full = Path.GetFullPath(path);

@@ -57,6 +57,11 @@ internal sealed class Checkpoint : IDisposable
         {
             ModuleState.Check(model, modelState, source);
             ModuleState.Check(balancer, balancerState, source);
+            if (best.Count > 0)
+            {
+                ModuleState.Check(model, best, $"{source}, '{Best}'");
+            }
+
             optimizerState.Check(optimizer);
             RandomState.Check(random, source);
         }
@@ -71,14 +76,20 @@ internal sealed class Checkpoint : IDisposable
         return new(path, document, TrainingRun.From(document, best), optimizerState, random);
     }
 
-    /// <summary>Refuses to go on with other data.</summary>
-    public void ExpectData(string train, string? validation)
+    /// <summary>Refuses to go on with other data, or with a schedule where there was none, or the reverse.</summary>
+    public void ExpectSame(string train, string? validation, bool hasSchedule)
     {
         if (Document.Train != train || Document.Validation != validation)
         {
             throw new InvalidDataException(
                 $"'{Path}' belongs to a run on other data. Expected training data '{Document.Train}' and validation data '{Document.Validation ?? "none"}'. " +
                 $"Found '{train}' and '{validation ?? "none"}'.");
+        }
+
+        if (hasSchedule != (Document.Schedule is not null))
+        {
+            throw new InvalidDataException(
+                $"'{Path}' belongs to a run with {(Document.Schedule is { } own ? $"the learning-rate schedule {own.Scheduler}" : "no learning-rate schedule")}. Found {(hasSchedule ? "one" : "none")} in the options.");
         }
     }
 

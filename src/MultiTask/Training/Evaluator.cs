@@ -37,15 +37,16 @@ internal static class Evaluator
         foreach (var (name, loss) in HostValues.Of(model.Losses(outputs, part.Targets, part.Weights)))
         {
             var task = model.Tasks[name];
-            sums.Add(name, loss, task.CountLabels(part.Targets[name]));
-            if (!metrics.TryGetValue(name, out var own))
+            var weights = part.Weights.TryGetValue(name, out var own) ? own : null;
+            sums.Add(name, loss, LabelTotal.Of(task, part.Targets[name], weights));
+            if (!metrics.TryGetValue(name, out var gathered))
             {
-                metrics[name] = own = task.Metrics?.Invoke() ?? task.CreateMetrics();
+                metrics[name] = gathered = task.Metrics?.Invoke() ?? task.CreateMetrics();
             }
 
-            foreach (var metric in own)
+            foreach (var metric in gathered)
             {
-                metric.Update(outputs[name], part.Targets[name], part.Weights.TryGetValue(name, out var weights) ? weights : null);
+                metric.Update(outputs[name], part.Targets[name], weights);
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace MultiTask.Training;
@@ -17,11 +18,11 @@ internal static class FirstBatch
             throw new ArgumentException($"The {what} data should have at least one batch. Found none.");
         }
 
-        foreach (var part in batches.Current.Parts)
+        var batch = batches.Current;
+        foreach (var part in batch.Parts)
         {
             TaskNames.ExpectKnown(part.Targets.Tasks, model.Tasks.Tasks, "The model");
-            var outputs = model.Outputs(part.Inputs, part.Targets.Tasks);
-            foreach (var (task, output) in outputs)
+            foreach (var (task, output) in Outputs(model, part, what))
             {
                 model.Tasks[task].Check(output, part.Targets[task]);
             }
@@ -29,7 +30,39 @@ internal static class FirstBatch
 
         if (balanceAt == BalanceAt.Representation)
         {
-            CheckRepresentation(model, batches.Current);
+            CheckRepresentation(model, batch);
+        }
+    }
+
+    /// <summary>The outputs; where the native library refuses, the task that it refuses is named.</summary>
+    private static TaskMap<Tensor> Outputs(MultiTaskModel model, BatchPart part, string what)
+    {
+        try
+        {
+            return model.Outputs(part.Inputs, part.Targets.Tasks);
+        }
+        catch (ExternalException)
+        {
+            foreach (var task in part.Targets.Tasks)
+            {
+                Expect(model, part, what, task);
+            }
+
+            throw;
+        }
+    }
+
+    private static void Expect(MultiTaskModel model, BatchPart part, string what, string task)
+    {
+        try
+        {
+            model.Outputs(part.Inputs, [task]);
+        }
+        catch (ExternalException refusal)
+        {
+            var found = string.Join(" and ", part.Inputs.Select(t => $"{t.dtype} {Shape.Of(t)} on {t.device}"));
+            throw new ArgumentException(
+                $"Task '{task}': the model should be able to read the inputs of the {what} data. Found {found}, which it cannot: {refusal.Message.Split('\n')[0]}", refusal);
         }
     }
 

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MultiTask.Training;
 
-/// <summary>The norm of all gradients together.</summary>
+/// <summary>The norm of gradients, as if they were one vector.</summary>
 internal static class GradientNorm
 {
     /// <summary>All norms in one native call; the script ends with a line break, or it would not compile.</summary>
@@ -13,12 +13,20 @@ internal static class GradientNorm
 
         """);
 
+    /// <summary>The norm; not finite only where an entry is not.</summary>
     public static double Of(IEnumerable<Tensor> gradients)
+    {
+        using var scope = NewDisposeScope();
+        var all = gradients.ToArray();
+        var norm = Norm(all);
+        return double.IsFinite(norm) ? norm : Norm([.. all.Select(g => g.to(ScalarType.Float64))]);
+    }
+
+    private static double Norm(Tensor[] gradients)
     {
         var squares = 0.0;
         foreach (var alike in gradients.GroupBy(g => g.dtype))
         {
-            using var scope = NewDisposeScope();
             var norms = (Tensor)Script.invoke("norms", [alike.ToArray()]);
             squares += norms.to(ScalarType.Float64).square().sum().item<double>();
         }

@@ -2,18 +2,26 @@ using static TorchSharp.torch;
 
 namespace MultiTask.Training;
 
-/// <summary>Puts a module into training or evaluation mode, and back into the mode that it was in.</summary>
+/// <summary>Puts a module into training or evaluation mode, and it and each module within back into the modes that they were in.</summary>
 internal readonly struct ModeScope : IDisposable
 {
-    private readonly nn.Module module;
-    private readonly bool before;
+    private readonly (nn.Module Module, bool Training)[] before;
 
     public ModeScope(nn.Module module, bool training)
     {
-        this.module = module;
-        before = module.training;
+        before = [.. module.modules().Prepend(module).Select(m => (m, m.training))];
         module.train(training);
     }
 
-    public void Dispose() => module.train(before);
+    public void Dispose()
+    {
+        // From the outside inwards, because a module takes along those within it.
+        foreach (var (module, training) in before)
+        {
+            if (module.training != training)
+            {
+                module.train(training);
+            }
+        }
+    }
 }

@@ -11,11 +11,18 @@ public abstract class ModelSelection
     /// <summary>By one metric of one task.</summary>
     /// <param name="task">The task's name.</param>
     /// <param name="metric">The metric's name.</param>
-    public static ModelSelection Metric(string task, string metric) => By(report =>
+    public static ModelSelection Metric(string task, string metric)
     {
-        var value = Validated(report)[task].Find(metric);
-        return value.HigherIsBetter ? value.Value : -value.Value;
-    });
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(metric);
+        return new Function(Score, tasks => ExpectMetric(tasks, task, metric));
+
+        double Score(EpochReport report)
+        {
+            var value = Validated(report)[task].Find(metric);
+            return value.HigherIsBetter ? value.Value : -value.Value;
+        }
+    }
 
     /// <summary>By the mean relative improvement Δm over a baseline: <see cref="DeltaM"/>.</summary>
     /// <param name="baseline">What the baseline reaches on the same validation data, such as the single-task networks.</param>
@@ -38,11 +45,29 @@ public abstract class ModelSelection
     /// <returns>Higher is better; NaN is never best.</returns>
     public abstract double Score(EpochReport report);
 
+    /// <summary>Finds before the first step whether the tasks have what is asked for.</summary>
+    internal virtual void Check(TaskMap<LearningTask> tasks)
+    {
+    }
+
     private static Evaluation Validated(EpochReport report) => report.Validation
         ?? throw new InvalidOperationException("Model selection by validation needs validation data. Found none in the report.");
 
-    private sealed class Function(Func<EpochReport, double> score) : ModelSelection
+    private static void ExpectMetric(TaskMap<LearningTask> tasks, string task, string metric)
+    {
+        var known = tasks.TryGetValue(task, out var own)
+            ? own.CreateMetrics().Select(m => m.Name).ToArray()
+            : throw new ArgumentException($"Selection is by task '{task}', which the model has not. Found {TaskNames.List(tasks.Tasks)}.");
+        if (!known.Contains(metric))
+        {
+            throw new ArgumentException($"Task '{task}': selection is by its metric '{metric}', which it has not. Found {TaskNames.List(known)}.");
+        }
+    }
+
+    private sealed class Function(Func<EpochReport, double> score, Action<TaskMap<LearningTask>>? check = null) : ModelSelection
     {
         public override double Score(EpochReport report) => score(report);
+
+        internal override void Check(TaskMap<LearningTask> tasks) => check?.Invoke(tasks);
     }
 }

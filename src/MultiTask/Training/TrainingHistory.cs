@@ -20,9 +20,9 @@ public sealed class TrainingHistory
 
     /// <summary>The epoch in which a task's validation loss was lowest: how far it lies from <see cref="Best"/> tells how well one stopping point suits all tasks.</summary>
     /// <param name="task">The task's name.</param>
-    /// <returns>The report, or <c>null</c> where there was no validation data with labels of the task.</returns>
+    /// <returns>The report, or <c>null</c> where there was no validation data with labels of the task, or all losses were NaN.</returns>
     public EpochReport? BestFor(string task) =>
-        Epochs.Where(e => e.Validation?.Tasks.Contains(task) == true).MinBy(e => e.Validation![task].Loss);
+        Epochs.Where(e => e.Validation?.Tasks.Contains(task) == true && !double.IsNaN(e.Validation[task].Loss)).MinBy(e => e.Validation![task].Loss);
 }
 
 /// <summary>Why a run ended.</summary>

@@ -13,7 +13,7 @@ internal sealed class TrainingLoop(
     TrainerOptions options,
     ScheduleReplay? schedule,
     IProgress<TrainingProgress>? progress,
-    IReadOnlyList<Parameter> parameters)
+    IReadOnlyList<Parameter> parameters) : IDisposable
 {
     private readonly TrainingStep step = new(trainer.Model, trainer.Balancer, trainer.Optimizer, parameters, options);
     private readonly Stopwatch clock = new();
@@ -31,36 +31,47 @@ internal sealed class TrainingLoop(
             RunEpoch(stopRequested, cancellation);
             if (stopRequested())
             {
+                Save();
                 return StopReason.Requested;
             }
         }
     }
 
-    private StopReason? Finished() =>
-        options.Steps is { } steps ? (run.Steps >= steps ? StopReason.Completed : EarlyStop())
-        : run.Epoch >= options.Epochs ? StopReason.Completed
-        : EarlyStop();
+    public void Dispose() => step.Dispose();
 
-    private StopReason? EarlyStop() =>
-        options.Patience is { } patience && run.EpochsSinceBest >= patience ? StopReason.EarlyStopping : null;
+    /// <summary>Why there is no further epoch. One that is under way (the run was stopped in it) always ends.</summary>
+    private StopReason? Finished() =>
+        run.BatchesRead > 0 ? null
+        : AllStepsDone || (options.Steps is null && run.Epoch >= options.Epochs) ? StopReason.Completed
+        : options.Patience is { } patience && run.EpochsSinceBest >= patience ? StopReason.EarlyStopping
+        : null;
+
+    private bool AllStepsDone => run.Steps >= options.Steps;
 
     private void RunEpoch(Func<bool> stopRequested, CancellationToken cancellation)
     {
         clock.Restart();
-        using var batches = train.Epoch(run.Epoch, run.BatchesRead).GetEnumerator();
-        do
+        using (var batches = train.Epoch(run.Epoch, run.BatchesRead).GetEnumerator())
         {
-            if (cancellation.IsCancellationRequested)
+            do
             {
-                Save();
-                cancellation.ThrowIfCancellationRequested();
+                SaveIfCancelled(cancellation);
             }
+            while (!AllStepsDone && Step(batches) && !stopRequested());
         }
-        while (Step(batches) && !stopRequested() && !(run.Steps >= options.Steps));
 
         if (!stopRequested())
         {
             EndEpoch(cancellation);
+        }
+    }
+
+    private void SaveIfCancelled(CancellationToken cancellation)
+    {
+        if (cancellation.IsCancellationRequested)
+        {
+            Save();
+            cancellation.ThrowIfCancellationRequested();
         }
     }
 
@@ -74,18 +85,17 @@ internal sealed class TrainingLoop(
             return false;
         }
 
-        var report = step.Run(read, run.Epoch, run.Steps + 1);
+        run.LearningRate = trainer.Optimizer.ParamGroups.First().LearningRate;
+        var report = step.Run(read, run.Epoch, run.Steps + 1, run.Sums);
         run.BatchesRead += read.Count;
-        run.Steps += report.Skipped ? 0 : 1;
-        run.Skipped += report.Skipped ? 1 : 0;
-        foreach (var (task, loss) in report.Losses)
+        if (report.Skipped)
         {
-            run.Sums.Add(task, loss, report.Labels[task]);
+            run.Skipped++;
         }
-
-        if (options.ScheduleClock == ScheduleClock.Step && !report.Skipped)
+        else
         {
-            schedule?.Step();
+            run.Steps++;
+            MoveSchedule(ScheduleClock.Step);
         }
 
         foreach (var callback in options.Callbacks)
@@ -93,7 +103,7 @@ internal sealed class TrainingLoop(
             callback.OnStep(trainer, report);
         }
 
-        Tell(report.Losses, null);
+        Tell(run.Epoch, run.BatchesRead, report.Losses, null);
         return true;
     }
 
@@ -112,22 +122,19 @@ internal sealed class TrainingLoop(
     {
         ExpectSomeStep();
         var report = Report(cancellation);
+        var read = run.BatchesRead;
         trainer.Balancer.EndEpoch();
         run.Epochs.Add(report);
         (run.Epoch, run.BatchesRead, run.Skipped) = (run.Epoch + 1, 0, 0);
         run.Sums.Clear();
-        if (options.ScheduleClock == ScheduleClock.Epoch)
-        {
-            schedule?.Step(double.IsNaN(report.Score) ? null : -report.Score);
-        }
-
+        MoveSchedule(ScheduleClock.Epoch, report.Score);
         Save();
         foreach (var callback in options.Callbacks)
         {
             callback.OnEpoch(trainer, report);
         }
 
-        Tell([], report);
+        Tell(report.Epoch, read, [], report);
     }
 
     private EpochReport Report(CancellationToken cancellation)
@@ -137,7 +144,7 @@ internal sealed class TrainingLoop(
             run.Steps,
             run.Sums.ToEvaluation(trainer.Model.Tasks, _ => []),
             Validate(cancellation),
-            trainer.Optimizer.ParamGroups.First().LearningRate,
+            run.LearningRate,
             run.Skipped,
             Score: double.NaN,
             IsBest: false,
@@ -147,11 +154,16 @@ internal sealed class TrainingLoop(
 
     private Evaluation? Validate(CancellationToken cancellation)
     {
+        if (validation is null)
+        {
+            return null;
+        }
+
         try
         {
-            return validation is null ? null : Evaluator.Evaluate(trainer.Model, validation, cancellation);
+            return Evaluator.Evaluate(trainer.Model, validation, cancellation);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             Save();
             throw;
@@ -161,7 +173,12 @@ internal sealed class TrainingLoop(
     /// <summary>An epoch in which nothing could be learned would be followed by others like it.</summary>
     private void ExpectSomeStep()
     {
-        if (run.Skipped > 0 && run.Skipped * options.AccumulateBatches >= run.BatchesRead)
+        if (run.BatchesRead == 0)
+        {
+            throw new InvalidOperationException($"An epoch should have at least one batch. Found none in epoch {run.Epoch} of {train.Fingerprint}.");
+        }
+
+        if (run.Skipped >= StepsFor(run.BatchesRead))
         {
             throw new InvalidOperationException(
                 $"Every step of epoch {run.Epoch} was skipped: no batch had a label, or every loss or gradient was NaN or infinite.");
@@ -185,6 +202,14 @@ internal sealed class TrainingLoop(
         return report;
     }
 
+    private void MoveSchedule(ScheduleClock clock, double score = double.NaN)
+    {
+        if (schedule is not null && clock == options.ScheduleClock)
+        {
+            schedule.Step(schedule.NeedsMetric ? -score : null);
+        }
+    }
+
     private void Save()
     {
         if (options.CheckpointPath is { } path)
@@ -193,11 +218,13 @@ internal sealed class TrainingLoop(
         }
     }
 
-    private void Tell(TaskMap<double> losses, EpochReport? report) => progress?.Report(new(
-        report?.Epoch ?? run.Epoch,
+    private void Tell(int epoch, int batchesRead, TaskMap<double> losses, EpochReport? report) => progress?.Report(new(
+        epoch,
         options.Steps is null ? options.Epochs : null,
-        run.BatchesRead / options.AccumulateBatches,
-        (train.BatchesPerEpoch + options.AccumulateBatches - 1) / options.AccumulateBatches,
+        StepsFor(batchesRead),
+        train.BatchesPerEpoch is { } all ? StepsFor(all) : null,
         losses,
         report));
+
+    private int StepsFor(int batches) => (batches + options.AccumulateBatches - 1) / options.AccumulateBatches;
 }

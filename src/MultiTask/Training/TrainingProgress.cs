@@ -5,7 +5,7 @@ namespace MultiTask.Training;
 /// <param name="Epochs">How many epochs there will be; <c>null</c> where the run ends after some number of steps.</param>
 /// <param name="Step">How many steps of the epoch are done.</param>
 /// <param name="StepsPerEpoch">How many steps the epoch has; <c>null</c> where it is not known beforehand.</param>
-/// <param name="Losses">The losses of the last step.</param>
+/// <param name="Losses">The losses of the last step; none where it was skipped, and none with a report.</param>
 /// <param name="Report">The epoch's report, when it has just ended.</param>
 public sealed record TrainingProgress(
     int Epoch,

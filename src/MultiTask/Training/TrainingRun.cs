@@ -19,12 +19,19 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>How many steps of the epoch were skipped.</summary>
     public int Skipped { get; set; }
 
+    /// <summary>The learning rate of the last step.</summary>
+    public double LearningRate { get; set; } = double.NaN;
+
+    /// <summary>The losses of the epoch so far.</summary>
     public LossSums Sums { get; } = new();
 
+    /// <summary>The reports of the finished epochs.</summary>
     public List<EpochReport> Epochs { get; } = [];
 
+    /// <summary>The best score so far; NaN where there is none.</summary>
     public double BestScore { get; set; } = double.NaN;
 
+    /// <summary>How many epochs ago that was.</summary>
     public int EpochsSinceBest { get; set; }
 
     /// <summary>The model's state after its best epoch; empty where there is none.</summary>
@@ -38,7 +45,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     public RunDocument Save(string train, string? validation, ScheduleHistory? schedule) =>
-        new(Epoch, BatchesRead, Steps, Skipped, Sums.Save(), [.. Epochs], BestScore, EpochsSinceBest, train, validation, schedule);
+        new(Epoch, BatchesRead, Steps, Skipped, LearningRate, Sums.Save(), [.. Epochs], BestScore, EpochsSinceBest, train, validation, schedule);
 
     public static TrainingRun From(RunDocument saved, Dictionary<string, Tensor> best)
     {
@@ -48,6 +55,7 @@ internal sealed class TrainingRun : IDisposable
             BatchesRead = saved.BatchesRead,
             Steps = saved.Steps,
             Skipped = saved.Skipped,
+            LearningRate = saved.LearningRate,
             BestScore = saved.BestScore,
             EpochsSinceBest = saved.EpochsSinceBest,
         };
@@ -80,6 +88,7 @@ internal sealed class TrainingRun : IDisposable
 /// <param name="BatchesRead">How many of its batches have been read.</param>
 /// <param name="Steps">How many steps the optimizer has made.</param>
 /// <param name="Skipped">How many steps of the epoch were skipped.</param>
+/// <param name="LearningRate">The learning rate of the last step; NaN before the first.</param>
 /// <param name="Sums">The losses of the epoch so far.</param>
 /// <param name="Epochs">The reports of the finished epochs.</param>
 /// <param name="BestScore">The best score so far; NaN where there is none.</param>
@@ -92,6 +101,7 @@ internal sealed record RunDocument(
     int BatchesRead,
     long Steps,
     int Skipped,
+    double LearningRate,
     IReadOnlyList<LossSum> Sums,
     IReadOnlyList<EpochReport> Epochs,
     double BestScore,

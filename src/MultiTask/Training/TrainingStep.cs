@@ -1,16 +1,25 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Training;
 
 /// <summary>One step of the optimizer: from batches to updated parameters, or to nothing at all.</summary>
-/// <remarks>Gradients are set to null before, so that the head of a task that is absent from the step stays as it is.</remarks>
-internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, optim.Optimizer optimizer, IReadOnlyList<Parameter> parameters, TrainerOptions options)
+/// <remarks>
+/// Gradients are set to null before, so that the head of a task that is absent from the step stays as it is. A step that
+/// fails leaves parameters and buffers as they were.
+/// </remarks>
+internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, optim.Optimizer optimizer, IReadOnlyList<Parameter> parameters, TrainerOptions options) : IDisposable
 {
     private readonly IReadOnlyList<Parameter> shared = [.. model.SharedParameters()];
+    private readonly BufferCopies buffers = new(model, balancer);
 
     /// <summary>Makes the step. Call inside a dispose scope that the batches belong to.</summary>
-    public StepReport Run(IReadOnlyList<MultiTaskBatch> batches, int epoch, long step)
+    /// <param name="batches">The batches that make the step.</param>
+    /// <param name="epoch">The epoch, for the report.</param>
+    /// <param name="step">The step, for the report.</param>
+    /// <param name="sums">Takes in the step's losses.</param>
+    public StepReport Run(IReadOnlyList<MultiTaskBatch> batches, int epoch, long step, LossSums sums)
     {
         var labels = batches.Select(Labels).ToArray();
         var total = Sum(labels);
@@ -20,77 +29,92 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
 
         ClearGradients();
-        var values = new List<MicroBatchLosses>(batches.Count);
+        buffers.Keep();
+        var losses = new StepLosses(total);
         try
         {
-            ExpectFiniteInputs(batches, total);
-            Balance(batches, labels, total, values);
+            ExpectFiniteInputs(batches);
+            Balance(batches, labels, losses);
             model.Penalty()?.backward();
-            ExpectFiniteGradients(total);
+            ExpectFiniteGradients(total.Tasks);
         }
-        catch (NonFiniteException found)
+        catch (Exception e)
         {
             ClearGradients();
+            buffers.Restore();
+            if (e is not NonFiniteException fault)
+            {
+                throw;
+            }
+
             return options.OnNonFinite == NonFinitePolicy.SkipStep
-                ? new(epoch, step, [], [], Skipped: true)
-                : throw new NonFiniteException(found.Task, found.What, found.Value, $"epoch {epoch}, step {step}");
+                ? new(epoch, step, [], [], Skipped: true) { Fault = fault }
+                : throw fault.In($"epoch {epoch}, step {step}");
         }
 
         optimizer.step();
         balancer.EndStep(() => LossesAfter(batches));
-        return new(epoch, step, Mean(values, total), total, Skipped: false);
+        return Report();
+
+        StepReport Report()
+        {
+            var means = losses.Means();
+            foreach (var (task, loss) in means)
+            {
+                sums.Add(task, loss, total[task]);
+            }
+
+            return new(epoch, step, means, total.Map((_, t) => t.Count), Skipped: false);
+        }
     }
 
-    private void Balance(IReadOnlyList<MultiTaskBatch> batches, TaskMap<long>[] labels, TaskMap<long> total, List<MicroBatchLosses> values)
+    public void Dispose() => buffers.Dispose();
+
+    private void Balance(IReadOnlyList<MultiTaskBatch> batches, TaskMap<LabelTotal>[] labels, StepLosses losses)
     {
         if (options.BalanceAt == BalanceAt.Representation)
         {
             var part = batches[0].Parts[0];
             var representation = model.Trunk.call(part.Inputs).Cut();
-            var losses = model.Losses(model.Outputs(representation, part.Targets.Tasks), part.Targets, part.Weights);
-            values.Add(new(losses));
-            balancer.Backward(values[0], representation);
+            var outputs = model.Outputs(representation, part.Targets.Tasks);
+            balancer.Backward(losses.Add(model.Losses(outputs, part.Targets, part.Weights), labels[0]), representation);
         }
         else
         {
-            balancer.Backward(MicroBatches(), shared);
-        }
-
-        IEnumerable<MicroBatchLosses> MicroBatches()
-        {
-            for (var i = 0; i < batches.Count; i++)
-            {
-                if (labels[i].Count > 0)
-                {
-                    var losses = model.Losses(batches[i]);
-                    var own = labels[i];
-                    values.Add(new(losses, losses.Map((task, _) => (double)own[task] / total[task])));
-                    yield return values[^1];
-                }
-            }
+            var labelled = batches.Zip(labels).Where(b => b.Second.Count > 0);
+            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second)), shared);
         }
     }
 
-    private TaskMap<long> Labels(MultiTaskBatch batch) => Sum(batch.Parts.Select(part =>
-        part.Targets.Map((task, target) => model.Tasks[task].CountLabels(target))));
+    private TaskMap<LabelTotal> Labels(MultiTaskBatch batch) => Sum(batch.Parts.Select(part => part.Targets.Map((task, target) =>
+        LabelTotal.Of(model.Tasks[task], target, part.Weights.TryGetValue(task, out var weights) ? weights : null))));
 
-    /// <summary>The number of labels of each task that has any, in the model's order.</summary>
-    private TaskMap<long> Sum(IEnumerable<TaskMap<long>> counts)
+    /// <summary>The labels of each task that has any (of a weight), in the model's order.</summary>
+    private TaskMap<LabelTotal> Sum(IEnumerable<TaskMap<LabelTotal>> parts)
     {
-        var all = counts.ToArray();
-        return TaskMap.Create(model.Tasks.Tasks
-            .Select(task => (task, Count: all.Sum(c => c.TryGetValue(task, out var n) ? n : 0)))
-            .Where(c => c.Count > 0));
+        var sums = new Dictionary<string, LabelTotal>(StringComparer.Ordinal);
+        foreach (var (task, total) in parts.SelectMany(p => p).Where(t => t.Value.Weight > 0))
+        {
+            sums[task] = sums.GetValueOrDefault(task) + total;
+        }
+
+        return TaskMap.Create(model.Tasks.Tasks.Where(sums.ContainsKey).Select(task => (task, sums[task])));
     }
 
-    private static TaskMap<double> Mean(List<MicroBatchLosses> batches, TaskMap<long> total) =>
-        total.Map((task, _) => batches.Where(b => b.Values.Contains(task)).Sum(b => b.Shares[task] * b.Values[task]));
-
+    /// <summary>In the mode of the step, but without a trace in running statistics.</summary>
     private TaskMap<Tensor> LossesAfter(IReadOnlyList<MultiTaskBatch> batches)
     {
-        using var mode = new ModeScope(model, training: false);
         using var off = no_grad();
-        return model.Losses(new MultiTaskBatch(batches.SelectMany(b => b.Parts)));
+        using var statistics = new BufferCopies(model);
+        statistics.Keep();
+        try
+        {
+            return model.Losses(new MultiTaskBatch(batches.SelectMany(b => b.Parts)));
+        }
+        finally
+        {
+            statistics.Restore();
+        }
     }
 
     private void ClearGradients()
@@ -101,44 +125,44 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
     }
 
-    private static void ExpectFiniteInputs(IReadOnlyList<MultiTaskBatch> batches, TaskMap<long> total)
+    private static void ExpectFiniteInputs(IReadOnlyList<MultiTaskBatch> batches)
     {
         foreach (var part in batches.SelectMany(b => b.Parts))
         {
             foreach (var tensor in part.Inputs.Where(t => t.is_floating_point()))
             {
-                var sum = tensor.sum().to(ScalarType.Float64).item<double>();
-                if (!double.IsFinite(sum) && !tensor.isfinite().all().item<bool>())
+                // A sum is finite only if all are; if it is not, it may have overflowed.
+                if (!double.IsFinite(tensor.sum().ToDouble()) && tensor.masked_select(tensor.isfinite().logical_not_()) is { } bad && bad.numel() > 0)
                 {
-                    throw new NonFiniteException(string.Join("', '", part.Targets.Tasks.Where(total.Contains)), "input", sum);
+                    throw new NonFiniteException(part.Targets.Tasks, "input", bad[0].ToDouble());
                 }
             }
         }
     }
 
     /// <summary>Checks and, where asked for, clips the gradient as a whole.</summary>
-    private void ExpectFiniteGradients(TaskMap<long> total)
+    private void ExpectFiniteGradients(IEnumerable<string> tasks)
     {
-        var gradients = parameters.Select(p => p.grad).OfType<Tensor>().ToArray();
-        var norm = GradientNorm.Of(gradients);
+        var norm = NormOf(parameters);
         if (!double.IsFinite(norm))
         {
-            throw new NonFiniteException(Culprit(total), "gradient", norm);
+            throw Culprit(tasks, norm);
         }
 
-        if (options.ClipGradientNorm is { } limit && norm > limit)
+        if (options.ClipGradientNorm is { } limit)
         {
-            foreach (var gradient in gradients)
-            {
-                gradient.mul_(limit / norm);
-            }
+            nn.utils.clip_grad_norm_(parameters, limit);
         }
     }
 
+    private static double NormOf(IEnumerable<Parameter> parameters) => GradientNorm.Of(parameters.Select(p => p.grad).OfType<Tensor>());
+
     /// <summary>The tasks whose own parameters have the bad gradient; all, where it is the shared ones that have it.</summary>
-    private string Culprit(TaskMap<long> total)
+    private NonFiniteException Culprit(IEnumerable<string> tasks, double norm)
     {
-        var own = total.Tasks.Where(task => !double.IsFinite(GradientNorm.Of(model.TaskParameters(task).Select(p => p.grad).OfType<Tensor>())));
-        return string.Join("', '", own.DefaultIfEmpty(string.Join("', '", total.Tasks)));
+        var own = tasks.Select(task => (task, Norm: NormOf(model.TaskParameters(task)))).Where(t => !double.IsFinite(t.Norm)).ToArray();
+        return own.Length > 0
+            ? new([.. own.Select(t => t.task)], "gradient", own[0].Norm)
+            : new([.. tasks], "gradient", norm);
     }
 }
