@@ -65,11 +65,11 @@ foreach (var method in comparison.Methods)
 AnsiConsole.Write(table);
 AnsiConsole.WriteLine("Mean ± standard deviation over the splits; wins: on how many splits. Δm: mean relative improvement of the schools' RMSE.");
 
-var folder = Directory.CreateDirectory("output").FullName;
+var folder = Directory.CreateDirectory(Path.Combine("output", "QuickStart")).FullName;
 Charts.Comparison(Path.Combine(folder, "comparison.png"), "Exam scores of 65 schools, test pupils", "explained variance", [.. explained.Select(e => (e.Key, e.Value))]);
 Charts.Curves(Path.Combine(folder, "learning-curves.png"), "Validation pupils while training", "mean squared error, mean over schools",
     [.. trained.GroupBy(t => t.Candidate).Select(g => (g.Key, g.Select(t => t.History!.Epochs.Select(e => e.Validation!.TotalLoss / schools.Names.Count).ToArray()).ToArray()))]);
-AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Charts: output/comparison.png, output/learning-curves.png. {clock.Elapsed.TotalSeconds:0} s.");
+AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Charts: output/QuickStart/comparison.png, output/QuickStart/learning-curves.png. {clock.Elapsed.TotalSeconds:0} s.");
 
 string Wins(string method, string other) => method == other
     ? "–"
