@@ -89,7 +89,7 @@ public sealed class TrunkContract : IDisposable
 
         ClearGradients(model);
         model.Losses(model.call(X(5)), Targets(5)).Values.Aggregate((a, b) => a + b).backward();
-        model.parameters().Where(p => p.grad is null).Should().BeEmpty( "all tasks together train all");
+        model.parameters().Where(p => p.grad is null).Should().BeEmpty("all tasks together train all");
         shared.Intersect(Names.SelectMany(task => Handles(model.TaskParameters(task)))).Should().BeEmpty();
     }
 
