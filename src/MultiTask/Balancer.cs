@@ -44,14 +44,14 @@ public abstract class Balancer : nn.Module
     /// <summary>Computes the balanced gradient of the losses.</summary>
     /// <param name="losses">One scalar for each task that has a label in this batch, at least one.</param>
     /// <param name="shared">
-    /// The parameters to balance at: each once, none twice. With none there is nothing to balance, and the gradient rungs
-    /// leave each parameter the gradient of its own losses.
+    /// The parameters to balance at: leaves on one device, each once; those that need no gradient (frozen) are passed over.
+    /// With none there is nothing to balance, and the gradient rungs leave each parameter the gradient of its own losses.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// No loss, a loss that is no scalar or needs no gradient, a parameter that stands twice or needs no gradient, tasks
-    /// the method was not built for.
+    /// No loss, a loss that is no scalar or needs no gradient, a parameter that stands twice or is no leaf, tasks the method
+    /// was not built for.
     /// </exception>
-    /// <exception cref="NonFiniteException">A loss or a task's gradient is NaN or infinite.</exception>
+    /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
     public void Backward(TaskMap<Tensor> losses, IEnumerable<Parameter> shared) =>
         Backward([new MicroBatchLosses(losses)], shared);
 
@@ -62,7 +62,7 @@ public abstract class Balancer : nn.Module
     /// <param name="losses">One scalar for each task, of heads that read <paramref name="representation"/>.</param>
     /// <param name="representation">A <see cref="Representation.Cut"/> representation that all tasks share.</param>
     /// <exception cref="ArgumentException">As above, or the representation is not cut or not one tensor for all tasks.</exception>
-    /// <exception cref="NonFiniteException">A loss or a task's gradient is NaN or infinite.</exception>
+    /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
     public void Backward(TaskMap<Tensor> losses, Representation representation) =>
         Backward(new MicroBatchLosses(losses), representation);
 
@@ -81,14 +81,15 @@ public abstract class Balancer : nn.Module
     /// <summary>Computes the balanced gradient of a batch that is read in several micro-batches, in the memory of one.</summary>
     /// <remarks>
     /// The gradient rungs sum each task's gradient over the micro-batches and aggregate once: the same gradient as for the
-    /// whole batch. The loss rungs form their scalar in each micro-batch, and sum these by share.
+    /// whole batch. The loss rungs form their scalar in each micro-batch; its gradient by a loss counts by that loss's share:
+    /// the same as for the whole batch where the weights do not depend on the losses.
     /// </remarks>
     /// <param name="microBatches">
     /// At least one; the sequence is read once, and each element's graph is freed before the next is asked for.
     /// </param>
     /// <param name="shared">The parameters to balance at.</param>
     /// <exception cref="ArgumentException">As above.</exception>
-    /// <exception cref="NonFiniteException">A loss or a task's gradient is NaN or infinite.</exception>
+    /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
     public void Backward(IEnumerable<MicroBatchLosses> microBatches, IEnumerable<Parameter> shared)
     {
         ArgumentNullException.ThrowIfNull(microBatches);

@@ -50,7 +50,7 @@ public sealed class Encoder
 
     /// <summary>An encoder of whatever inputs there are.</summary>
     /// <param name="module">The module; from here on it belongs to what is built from it.</param>
-    public static Encoder From(nn.Module<Inputs, Tensor> module) => new(module, module.call);
+    public static Encoder From(nn.Module<Inputs, Tensor> module) => new(module, inputs => module.call(inputs));
 
     /// <summary>Runs the module.</summary>
     /// <param name="inputs">The batch, samples first.</param>

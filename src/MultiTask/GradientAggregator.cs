@@ -31,9 +31,16 @@ public abstract class GradientAggregator : Balancer
         Gather(microBatches, rows, retainGraph: false);
         if (shared.Count > 0)
         {
-            rows.Write(Aggregate(rows.ToJacobian()));
+            var jacobian = rows.ToJacobian().Finite();
+            rows.Write(Checked(Aggregate(jacobian), jacobian));
         }
     }
+
+    private Tensor Checked(Tensor gradient, Jacobian jacobian) =>
+        gradient.dim() == 1 && gradient.shape[0] == jacobian.Matrix.shape[1]
+            ? gradient
+            : throw new InvalidOperationException(
+                $"{GetName()} should give a gradient of shape [{jacobian.Matrix.shape[1]}]. Found shape {Shape.Of(gradient)}.");
 
     private protected static void Gather(IEnumerable<MicroBatchLosses> microBatches, JacobianRows rows, bool retainGraph)
     {

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -30,7 +31,7 @@ public sealed class Gramian
             for (var j = 0; j < m; j++)
             {
                 var (a, b) = (entries[i, j], entries[j, i]);
-                if (!double.IsFinite(a) || Math.Abs(a - b) > 1e-6 * Math.Max(Math.Abs(a), Math.Abs(b)) || entries[i, i] < 0)
+                if (!double.IsFinite(a) || entries[i, i] < 0 || Math.Abs(a - b) > 1e-6 * Math.Sqrt(entries[i, i]) * Math.Sqrt(entries[j, j]))
                 {
                     throw new ArgumentException($"A Gramian should be finite and symmetric with a diagonal ≥ 0. Found [{i}, {j}] = {a}, [{j}, {i}] = {b}.", nameof(entries));
                 }
@@ -62,19 +63,13 @@ public sealed class Gramian
     public static Gramian Of(Jacobian jacobian)
     {
         ArgumentNullException.ThrowIfNull(jacobian);
-        using var scope = NewDisposeScope();
-        var j = jacobian.Matrix.detach();
-        var entries = Products(j);
-        if (j.dtype != ScalarType.Float64 && LeavesTheRange(entries))
-        {
-            entries = Products(j.to(ScalarType.Float64));
-        }
-
+        var entries = Products(jacobian.Matrix);
         for (var i = 0; i < jacobian.Tasks.Count; i++)
         {
             if (!double.IsFinite(entries[i, i]))
             {
-                throw new NonFiniteException(jacobian.Tasks[i], "gradient", entries[i, i]);
+                jacobian.Finite();
+                throw new NonFiniteException(jacobian.Tasks[i], "squared norm of the gradient", entries[i, i]);
             }
         }
 
@@ -111,10 +106,26 @@ public sealed class Gramian
         return product;
     }
 
-    private static double[,] Products(Tensor j)
+    /// <summary>
+    /// J Jᵀ in float64, from a slice of the columns at a time: in float32 squares leave the range, and what is left of
+    /// gradients that nearly cancel is all rounding.
+    /// </summary>
+    private static double[,] Products(Tensor jacobian)
     {
-        var m = (int)j.shape[0];
-        var flat = HostValues.Of(j.matmul(j.t()));
+        const long Columns = 1 << 18;
+        using var scope = NewDisposeScope();
+        var j = jacobian.detach();
+        var (m, n) = (j.shape[0], j.shape[1]);
+        var device = j.device_type == DeviceType.MPS ? CPU : j.device; // MPS has no float64
+        var sum = zeros([m, m], ScalarType.Float64, device);
+        for (var start = 0L; start < n; start += Columns)
+        {
+            using var slice = NewDisposeScope();
+            var part = j.narrow(1, start, Math.Min(Columns, n - start)).to(device).to(ScalarType.Float64);
+            sum.add_(part.matmul(part.t()));
+        }
+
+        var flat = HostValues.Of(sum);
         var entries = new double[m, m];
         for (var i = 0; i < m; i++)
         {
@@ -126,19 +137,5 @@ public sealed class Gramian
         }
 
         return entries;
-    }
-
-    /// <summary>Whether squares may have overflowed or lost digits to underflow in float32.</summary>
-    private static bool LeavesTheRange(double[,] entries)
-    {
-        for (var i = 0; i < entries.GetLength(0); i++)
-        {
-            if (!(entries[i, i] is > 1e-25 and < 1e35))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

@@ -24,6 +24,6 @@ internal static class HostValues
     public static double[] Of(Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        return tensor.detach().to(ScalarType.Float64).cpu().contiguous().data<double>().ToArray();
+        return tensor.detach().cpu().to(ScalarType.Float64).contiguous().data<double>().ToArray();
     }
 }

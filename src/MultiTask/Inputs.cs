@@ -27,7 +27,7 @@ public sealed class Inputs : IReadOnlyList<Tensor>
         foreach (var tensor in tensors)
         {
             ArgumentNullException.ThrowIfNull(tensor, nameof(tensors));
-            if (tensor.dim() == 0 || tensor.shape[0] != tensors[0].shape[0])
+            if (tensor.dim() == 0 || tensor.size(0) != tensors[0].size(0))
             {
                 throw new ArgumentException(
                     "The tensors of one input should have the samples along their first dimension, equally many. " +
@@ -43,7 +43,7 @@ public sealed class Inputs : IReadOnlyList<Tensor>
     public int Count => tensors.Length;
 
     /// <summary>The number of samples: the length of the first dimension of every tensor.</summary>
-    public long Samples => tensors[0].shape[0];
+    public long Samples => tensors[0].size(0);
 
     /// <summary>The only tensor.</summary>
     /// <exception cref="InvalidOperationException">There are several.</exception>

@@ -15,7 +15,7 @@ public sealed class Jacobian
         Losses = losses;
     }
 
-    /// <summary>The gradients, <c>[m, n]</c>: m tasks, n entries of all shared parameters together.</summary>
+    /// <summary>The gradients, <c>[m, n]</c>: m tasks, n entries of all shared parameters together, in their order.</summary>
     public Tensor Matrix { get; }
 
     /// <summary>The values of the losses, named, in the order of the rows.</summary>
@@ -26,7 +26,7 @@ public sealed class Jacobian
 
     /// <summary>The gradients of losses, without touching any <c>.grad</c>; the graph of the losses stays.</summary>
     /// <param name="losses">One scalar for each task, at least one.</param>
-    /// <param name="shared">The leaves to differentiate by, distinct.</param>
+    /// <param name="shared">The leaves to differentiate by, distinct; those that need no gradient (frozen) have no columns.</param>
     /// <returns>The Jacobian; its matrix belongs to the caller's dispose scope.</returns>
     /// <exception cref="ArgumentException">A loss is no scalar or needs no gradient; a leaf stands twice.</exception>
     /// <exception cref="NonFiniteException">A loss is NaN or infinite.</exception>
@@ -44,6 +44,28 @@ public sealed class Jacobian
     /// <summary>The inner products of the gradients.</summary>
     /// <exception cref="NonFiniteException">A gradient has an entry that is NaN or infinite.</exception>
     public Gramian ToGramian() => Gramian.Of(this);
+
+    /// <summary>The same, unless an entry is NaN or infinite.</summary>
+    /// <exception cref="NonFiniteException">It is; the task is the first that has one.</exception>
+    internal Jacobian Finite()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var (task, sum) in Losses.Tasks.Zip(HostValues.Of(Matrix.sum(dim: 1))))
+        {
+            // Infinities and NaN survive a sum; so an overflow of the sum is all that needs a second look.
+            if (!double.IsFinite(sum))
+            {
+                var row = Matrix[Losses.Tasks.ToList().IndexOf(task)];
+                var values = HostValues.Of(row.masked_select(row.isfinite().logical_not()));
+                if (values.Length > 0)
+                {
+                    throw new NonFiniteException(task, "gradient", values[0]);
+                }
+            }
+        }
+
+        return this;
+    }
 
     /// <summary>Σ wᵢ gᵢ, <c>[n]</c>.</summary>
     /// <param name="weights">A weight for each task, in the order of the rows.</param>

@@ -32,6 +32,11 @@ internal sealed class JacobianRows
     public void Add(MicroBatchLosses batch, bool retainGraph)
     {
         Prepare(batch);
+        if (leaves.Count == 0 && !othersToo)
+        {
+            return; // backward takes no inputs to mean all inputs
+        }
+
         var own = leaves.Select(leaf => leaf.grad).ToArray();
         try
         {
@@ -65,6 +70,8 @@ internal sealed class JacobianRows
     /// <summary>Accumulates a gradient, <c>[n]</c>, onto the <c>.grad</c> of the leaves that a loss has reached.</summary>
     public void Write(Tensor gradient)
     {
+        // A copy, because the parts become gradients that others will zero and add to.
+        gradient = gradient.detach().clone();
         var offset = 0L;
         for (var k = 0; k < leaves.Count; offset += sizes[k], k++)
         {
@@ -112,7 +119,7 @@ internal sealed class JacobianRows
             if (leaves[k].grad is { } gradient)
             {
                 reached[k] = true;
-                target.narrow(0, offset, sizes[k]).add_(gradient.reshape(-1));
+                target.narrow(0, offset, sizes[k]).add_((gradient.is_sparse ? gradient.to_dense() : gradient).reshape(-1));
             }
         }
     }

@@ -55,6 +55,12 @@ public abstract class LearningTask
     /// </summary>
     public Encoder? Adapter { get; init; }
 
+    /// <summary>
+    /// Makes fresh metrics to judge this task by, in place of the kind's own (<see cref="CreateMetrics"/>); the first is the main
+    /// one. None, the default, means the kind's own.
+    /// </summary>
+    public Func<IReadOnlyList<Metric>>? Metrics { get; init; }
+
     /// <summary>The noise that the loss assumes on the labels; uncertainty weighting depends on it.</summary>
     public abstract Likelihood Likelihood { get; }
 
@@ -64,9 +70,15 @@ public abstract class LearningTask
     /// <param name="loss">Squared error by default.</param>
     /// <param name="weight">How much the task matters: <see cref="Weight"/>.</param>
     /// <param name="adapter">For inputs of this task's own: <see cref="Adapter"/>.</param>
+    /// <param name="metrics">Metrics of your own in place of the usual ones: <see cref="Metrics"/>.</param>
     public static RegressionTask Regression(
-        string name, nn.Module<Tensor, Tensor> head, RegressionLoss? loss = null, double weight = 1, Encoder? adapter = null) =>
-        new(name, head, loss) { Weight = weight, Adapter = adapter };
+        string name,
+        nn.Module<Tensor, Tensor> head,
+        RegressionLoss? loss = null,
+        double weight = 1,
+        Encoder? adapter = null,
+        Func<IReadOnlyList<Metric>>? metrics = null) =>
+        new(name, head, loss) { Weight = weight, Adapter = adapter, Metrics = metrics };
 
     /// <summary>Yes or no for each sample.</summary>
     /// <param name="name">The task's name: not empty, no dot.</param>
@@ -74,9 +86,15 @@ public abstract class LearningTask
     /// <param name="positiveWeight">How much more a positive label counts than a negative one; greater than 0, 1 by default.</param>
     /// <param name="weight">How much the task matters: <see cref="Weight"/>.</param>
     /// <param name="adapter">For inputs of this task's own: <see cref="Adapter"/>.</param>
+    /// <param name="metrics">Metrics of your own in place of the usual ones: <see cref="Metrics"/>.</param>
     public static BinaryTask Binary(
-        string name, nn.Module<Tensor, Tensor> head, double? positiveWeight = null, double weight = 1, Encoder? adapter = null) =>
-        new(name, head, positiveWeight) { Weight = weight, Adapter = adapter };
+        string name,
+        nn.Module<Tensor, Tensor> head,
+        double? positiveWeight = null,
+        double weight = 1,
+        Encoder? adapter = null,
+        Func<IReadOnlyList<Metric>>? metrics = null) =>
+        new(name, head, positiveWeight) { Weight = weight, Adapter = adapter, Metrics = metrics };
 
     /// <summary>One of several classes for each sample, or for each pixel of it.</summary>
     /// <param name="name">The task's name: not empty, no dot.</param>
@@ -85,14 +103,16 @@ public abstract class LearningTask
     /// <param name="labelSmoothing">From 0, the default, to below 1.</param>
     /// <param name="weight">How much the task matters: <see cref="Weight"/>.</param>
     /// <param name="adapter">For inputs of this task's own: <see cref="Adapter"/>.</param>
+    /// <param name="metrics">Metrics of your own in place of the usual ones: <see cref="Metrics"/>.</param>
     public static ClassificationTask Classification(
         string name,
         nn.Module<Tensor, Tensor> head,
         IReadOnlyList<double>? classWeights = null,
         double labelSmoothing = 0,
         double weight = 1,
-        Encoder? adapter = null) =>
-        new(name, head, classWeights, labelSmoothing) { Weight = weight, Adapter = adapter };
+        Encoder? adapter = null,
+        Func<IReadOnlyList<Metric>>? metrics = null) =>
+        new(name, head, classWeights, labelSmoothing) { Weight = weight, Adapter = adapter, Metrics = metrics };
 
     /// <summary>Yes or no to each of several labels for each sample.</summary>
     /// <param name="name">The task's name: not empty, no dot.</param>
@@ -100,9 +120,15 @@ public abstract class LearningTask
     /// <param name="positiveWeights">For each label, how much more a positive counts than a negative; greater than 0, 1 by default.</param>
     /// <param name="weight">How much the task matters: <see cref="Weight"/>.</param>
     /// <param name="adapter">For inputs of this task's own: <see cref="Adapter"/>.</param>
+    /// <param name="metrics">Metrics of your own in place of the usual ones: <see cref="Metrics"/>.</param>
     public static MultiLabelTask MultiLabel(
-        string name, nn.Module<Tensor, Tensor> head, IReadOnlyList<double>? positiveWeights = null, double weight = 1, Encoder? adapter = null) =>
-        new(name, head, positiveWeights) { Weight = weight, Adapter = adapter };
+        string name,
+        nn.Module<Tensor, Tensor> head,
+        IReadOnlyList<double>? positiveWeights = null,
+        double weight = 1,
+        Encoder? adapter = null,
+        Func<IReadOnlyList<Metric>>? metrics = null) =>
+        new(name, head, positiveWeights) { Weight = weight, Adapter = adapter, Metrics = metrics };
 
     /// <summary>One of several classes for each token of a sequence.</summary>
     /// <param name="name">The task's name: not empty, no dot.</param>
@@ -111,14 +137,16 @@ public abstract class LearningTask
     /// <param name="labelSmoothing">From 0, the default, to below 1.</param>
     /// <param name="weight">How much the task matters: <see cref="Weight"/>.</param>
     /// <param name="adapter">For inputs of this task's own: <see cref="Adapter"/>.</param>
+    /// <param name="metrics">Metrics of your own in place of the usual ones: <see cref="Metrics"/>.</param>
     public static TokenTaggingTask TokenTagging(
         string name,
         nn.Module<Tensor, Tensor> head,
         IReadOnlyList<double>? classWeights = null,
         double labelSmoothing = 0,
         double weight = 1,
-        Encoder? adapter = null) =>
-        new(name, head, classWeights, labelSmoothing) { Weight = weight, Adapter = adapter };
+        Encoder? adapter = null,
+        Func<IReadOnlyList<Metric>>? metrics = null) =>
+        new(name, head, classWeights, labelSmoothing) { Weight = weight, Adapter = adapter, Metrics = metrics };
 
     /// <summary>The next token at each position of a sequence.</summary>
     /// <param name="name">The task's name: not empty, no dot.</param>
@@ -126,9 +154,15 @@ public abstract class LearningTask
     /// <param name="labelSmoothing">From 0, the default, to below 1.</param>
     /// <param name="weight">How much the task matters: <see cref="Weight"/>.</param>
     /// <param name="adapter">For inputs of this task's own: <see cref="Adapter"/>.</param>
+    /// <param name="metrics">Metrics of your own in place of the usual ones: <see cref="Metrics"/>.</param>
     public static LanguageModelingTask LanguageModeling(
-        string name, nn.Module<Tensor, Tensor> head, double labelSmoothing = 0, double weight = 1, Encoder? adapter = null) =>
-        new(name, head, labelSmoothing) { Weight = weight, Adapter = adapter };
+        string name,
+        nn.Module<Tensor, Tensor> head,
+        double labelSmoothing = 0,
+        double weight = 1,
+        Encoder? adapter = null,
+        Func<IReadOnlyList<Metric>>? metrics = null) =>
+        new(name, head, labelSmoothing) { Weight = weight, Adapter = adapter, Metrics = metrics };
 
     /// <summary>A loss of your own.</summary>
     /// <param name="name">The task's name: not empty, no dot.</param>
@@ -148,7 +182,7 @@ public abstract class LearningTask
         Encoder? adapter = null) =>
         new(name, head, loss, metrics, likelihood) { Weight = weight, Adapter = adapter };
 
-    /// <summary>Fresh metrics of this kind of task, empty; the first is the kind's main one.</summary>
+    /// <summary>Fresh metrics of this kind of task, empty; the first is the kind's main one. <see cref="Metrics"/> takes their place.</summary>
     public abstract IReadOnlyList<Metric> CreateMetrics();
 
     /// <summary>Checks that an output and its targets fit each other and this kind of task.</summary>

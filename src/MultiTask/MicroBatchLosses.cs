@@ -50,8 +50,8 @@ public sealed class MicroBatchLosses
     /// <summary>The values of the losses, on the host; known once the balancer has looked at them.</summary>
     internal TaskMap<double> Values { get; private set; } = [];
 
-    /// <summary>The mean share: the part of the micro-batch in a scalar of all losses.</summary>
-    internal double MeanShare => Shares.Values.Average();
+    /// <summary>The mean share of the losses: the part of the micro-batch in a scalar of them all.</summary>
+    internal double MeanShare => Losses.Tasks.Average(task => Shares[task]);
 
     internal MicroBatchLosses Checked()
     {

@@ -5,8 +5,8 @@ namespace MultiTask;
 /// <summary>How a missing label is written: <c>NaN</c> in a floating-point target, <c>-100</c> in an integer one.</summary>
 /// <remarks>
 /// The same convention holds everywhere: in losses, metrics, counts and data sources. <c>-100</c> is PyTorch's
-/// <c>ignore_index</c>. Boolean targets cannot be missing. For targets with more than one dimension each entry is a
-/// label of its own: each output of a regression, each token of a sentence.
+/// <c>ignore_index</c>. Boolean targets cannot be missing, nor can bytes without a sign. For targets with more than one
+/// dimension each entry is a label of its own: each output of a regression, each token of a sentence.
 /// </remarks>
 public static class MissingLabels
 {
@@ -21,7 +21,7 @@ public static class MissingLabels
     /// <returns>Booleans of the same shape, on the same device.</returns>
     public static Tensor Present(Tensor target) =>
         target.is_floating_point() ? target.isnan().logical_not_()
-        : target.dtype == ScalarType.Bool ? ones_like(target)
+        : CannotBeMissing(target) ? ones_like(target, ScalarType.Bool)
         : target.ne(Class);
 
     /// <summary>How many labels are present.</summary>
@@ -29,6 +29,8 @@ public static class MissingLabels
     public static long Count(Tensor target)
     {
         using var scope = NewDisposeScope();
-        return target.dtype == ScalarType.Bool ? target.numel() : Present(target).sum().item<long>();
+        return CannotBeMissing(target) ? target.numel() : Present(target).sum().item<long>();
     }
+
+    private static bool CannotBeMissing(Tensor target) => target.dtype is ScalarType.Bool or ScalarType.Byte;
 }

@@ -27,10 +27,11 @@ public sealed class MultiTaskBatch
     /// <exception cref="ArgumentException">There is no part.</exception>
     public MultiTaskBatch(IEnumerable<BatchPart> parts)
     {
+        ArgumentNullException.ThrowIfNull(parts);
         Parts = [.. parts];
-        if (Parts.Count == 0)
+        if (Parts.Count == 0 || Parts.Contains(null!))
         {
-            throw new ArgumentException("A batch should have at least one part. Found none.", nameof(parts));
+            throw new ArgumentException($"A batch should have at least one part. Found {(Parts.Count == 0 ? "none" : "null")}.", nameof(parts));
         }
     }
 
@@ -69,7 +70,7 @@ public sealed class BatchPart
 
         foreach (var (task, target) in targets)
         {
-            if (target.dim() == 0 || target.shape[0] != inputs.Samples)
+            if (target.dim() == 0 || target.size(0) != inputs.Samples)
             {
                 throw new ArgumentException(
                     $"Task '{task}': there should be a label for each of the {inputs.Samples} samples (a missing one is marked, not left out). " +
@@ -80,7 +81,7 @@ public sealed class BatchPart
 
         foreach (var (task, weight) in weights ?? [])
         {
-            if (weight.dim() != 1 || weight.shape[0] != inputs.Samples || !targets.Contains(task))
+            if (weight.dim() != 1 || weight.size(0) != inputs.Samples || !targets.Contains(task))
             {
                 throw new ArgumentException(
                     $"Task '{task}': sample weights should have shape [{inputs.Samples}] and belong to one of {TaskNames.List(targets.Tasks)}. " +

@@ -58,13 +58,13 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
     /// <exception cref="KeyNotFoundException">There is no such task.</exception>
     public TaskMap<Tensor> Outputs(Inputs input, IEnumerable<string> names)
     {
-        var representations = new Dictionary<Encoder, Representation>();
+        var representations = new Dictionary<nn.Module, Representation>();
         Representation? plain = null;
         return TaskMap.Create(names.Select(name => (name, tasks[name].Head.call(Represent(tasks[name].Adapter).For(name)))));
 
         Representation Represent(Encoder? adapter) =>
             adapter is null ? plain ??= trunk.call(input)
-            : CollectionsMarshal.GetValueRefOrAddDefault(representations, adapter, out _) ??= trunk.call(adapter.Encode(input));
+            : CollectionsMarshal.GetValueRefOrAddDefault(representations, adapter.Module, out _) ??= trunk.call(adapter.Encode(input));
     }
 
     /// <summary>The outputs of some tasks from a representation.</summary>
@@ -89,47 +89,92 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
         ArgumentNullException.ThrowIfNull(outputs);
         ArgumentNullException.ThrowIfNull(targets);
         return TaskMap.Create(targets
-            .Select(target => (target.Task, Loss: Loss(tasks[target.Task], outputs[target.Task], target.Value, weights)))
+            .Select(target => (target.Task, Loss: Loss(tasks[target.Task], Answers.Of(target.Task, outputs[target.Task], target.Value, weights))))
             .Where(loss => loss.Loss is not null)
             .Select(loss => (loss.Task, loss.Loss!)));
     }
 
     /// <summary>The losses of a batch: outputs and losses in one call.</summary>
     /// <param name="batch">One part, or several.</param>
-    /// <returns>One scalar, the mean over all its labels in the batch, for each task that has any; possibly none.</returns>
+    /// <returns>
+    /// One scalar, the mean over all its labels in the batch, for each task that has any; possibly none. Where a task is in
+    /// several parts, its samples are put together first; if their shapes do not allow it (sequences of unlike lengths), each
+    /// part's mean counts by the number of its labels.
+    /// </returns>
     public TaskMap<Tensor> Losses(MultiTaskBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var parts = batch.Parts.Select(part => (Part: part, Losses: Losses(Outputs(part.Inputs, part.Targets.Tasks), part.Targets, part.Weights))).ToArray();
-        return parts.Length == 1 ? parts[0].Losses : TaskMap.Create(parts
-            .SelectMany(p => p.Losses.Select(loss => (loss.Task, loss.Value, Count: (double)tasks[loss.Task].CountLabels(p.Part.Targets[loss.Task]))))
-            .GroupBy(loss => loss.Task, StringComparer.Ordinal)
-            .Select(group => (group.Key, group.Select(l => l.Value * (l.Count / group.Sum(g => g.Count))).Aggregate((a, b) => a + b))));
+        var parts = batch.Parts.Select(part => (Data: part, Outputs: Outputs(part.Inputs, part.Targets.Tasks))).ToArray();
+        return parts.Length == 1 ? Losses(parts[0].Outputs, parts[0].Data.Targets, parts[0].Data.Weights) : TaskMap.Create(parts
+            .SelectMany(part => part.Outputs.Select(output => (output.Task, Answers: Answers.Of(output.Task, output.Value, part.Data.Targets[output.Task], part.Data.Weights))))
+            .GroupBy(part => part.Task, part => part.Answers, StringComparer.Ordinal)
+            .Select(group => (group.Key, Loss: Loss(tasks[group.Key], [.. group])))
+            .Where(loss => loss.Loss is not null)
+            .Select(loss => (loss.Key, loss.Loss!)));
     }
 
-    /// <summary>The trunk's parameters that the losses of more than one task can reach: where gradients are balanced.</summary>
-    public IEnumerable<Parameter> SharedParameters() => trunk.SharedParameters();
+    /// <summary>The parameters that the losses of more than one task can reach: where gradients are balanced.</summary>
+    /// <remarks>The trunk's, and those of heads and adapters that several tasks were given.</remarks>
+    public IEnumerable<Parameter> SharedParameters() => trunk.SharedParameters()
+        .Concat(tasks.Tasks.SelectMany(OwnParameters).GroupBy(p => p.Handle).Where(p => p.Count() > 1).Select(p => p.First()))
+        .DistinctBy(p => p.Handle);
 
-    /// <summary>The parameters that only one task's loss reaches: its head, its adapter and what the trunk keeps for it.</summary>
+    /// <summary>The parameters that only one task's loss reaches: of its head, of its adapter and what the trunk keeps for it.</summary>
     /// <param name="task">The task's name.</param>
     /// <exception cref="KeyNotFoundException">There is no such task.</exception>
-    public IEnumerable<Parameter> TaskParameters(string task) =>
-        tasks[task].Head.parameters().Concat(adapters.Of(task)).Concat(trunk.TaskParameters(task));
+    public IEnumerable<Parameter> TaskParameters(string task) => OwnParameters(task).ExceptBy(SharedParameters().Select(p => p.Handle), p => p.Handle);
 
     /// <summary>A scalar to add to the losses, unweighted; <c>null</c> where the trunk has none.</summary>
     public Tensor? Penalty() => trunk.Penalty();
 
+    private IEnumerable<Parameter> OwnParameters(string task) =>
+        tasks[task].Head.parameters().Concat(adapters.Of(task)).Concat(trunk.TaskParameters(task)).DistinctBy(p => p.Handle);
+
+    /// <summary>The loss of samples from several parts.</summary>
+    private static Tensor? Loss(LearningTask task, Answers[] parts)
+    {
+        if (Answers.Joined(parts) is { } all)
+        {
+            return Loss(task, all);
+        }
+
+        var means = parts
+            .Select(part => (Loss: Loss(task, part), Labels: (double)task.CountLabels(part.Target)))
+            .Where(part => part.Loss is not null)
+            .ToArray();
+        var labels = means.Sum(part => part.Labels);
+        return means.Select(part => part.Loss! * (part.Labels / labels)).Aggregate((Tensor?)null, (sum, next) => sum is null ? next : sum + next);
+    }
+
     /// <summary>A loss; where the native library refuses, the task says why.</summary>
-    private static Tensor? Loss(LearningTask task, Tensor output, Tensor target, TaskMap<Tensor>? weights)
+    private static Tensor? Loss(LearningTask task, Answers answers)
     {
         try
         {
-            return task.Loss(output, target, weights is not null && weights.TryGetValue(task.Name, out var own) ? own : null);
+            return task.Loss(answers.Output, answers.Target, answers.Weights);
         }
         catch (ExternalException refusal)
         {
-            task.Check(output, target);
-            throw new ArgumentException($"Task '{task.Name}': the loss of an output of shape {Shape.Of(output)} could not be computed. {refusal.Message}", refusal);
+            task.Check(answers.Output, answers.Target);
+            throw new ArgumentException($"Task '{task.Name}': the loss of an output of shape {Shape.Of(answers.Output)} could not be computed. {refusal.Message}", refusal);
         }
+    }
+
+    /// <summary>What a task answered to some samples, and what it should have.</summary>
+    private sealed record Answers(Tensor Output, Tensor Target, Tensor? Weights)
+    {
+        public static Answers Of(string task, Tensor output, Tensor target, TaskMap<Tensor>? weights) =>
+            new(output, target, weights is not null && weights.TryGetValue(task, out var own) ? own : null);
+
+        /// <summary>All samples together, or <c>null</c> where shapes beside the number of samples differ.</summary>
+        public static Answers? Joined(IReadOnlyList<Answers> parts) =>
+            parts.Count == 1 ? parts[0]
+            : !Alike(parts.Select(p => p.Output)) || !Alike(parts.Select(p => p.Target)) ? null
+            : new(
+                cat([.. parts.Select(p => p.Output)]),
+                cat([.. parts.Select(p => p.Target)]),
+                parts.All(p => p.Weights is null) ? null : cat([.. parts.Select(p => p.Weights ?? ones([p.Output.shape[0]], p.Output.dtype, p.Output.device))]));
+
+        private static bool Alike(IEnumerable<Tensor> tensors) => tensors.Select(t => Shape.Text(t.shape[1..])).Distinct().Count() == 1;
     }
 }

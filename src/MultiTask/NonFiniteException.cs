@@ -6,7 +6,7 @@ public sealed class NonFiniteException : ArithmeticException
 {
     /// <summary>A value of a task is NaN or infinite.</summary>
     /// <param name="task">The task's name.</param>
-    /// <param name="what">What is not finite: <c>loss</c>, <c>gradient</c> or <c>input</c>.</param>
+    /// <param name="what">What is not finite: <c>loss</c>, <c>gradient</c>, <c>squared norm of the gradient</c> or <c>input</c>.</param>
     /// <param name="value">The value.</param>
     /// <param name="where">Where it happened, such as an epoch and a step; may be empty.</param>
     public NonFiniteException(string task, string what, double value, string where = "")
@@ -33,7 +33,7 @@ public sealed class NonFiniteException : ArithmeticException
     /// <summary>The tasks, any of which the value may come from; usually one.</summary>
     public IReadOnlyList<string> Tasks { get; }
 
-    /// <summary>What is not finite: <c>loss</c>, <c>gradient</c> or <c>input</c>.</summary>
+    /// <summary>What is not finite: <c>loss</c>, <c>gradient</c>, <c>squared norm of the gradient</c> or <c>input</c>.</summary>
     public string What { get; }
 
     /// <summary>NaN or an infinity.</summary>

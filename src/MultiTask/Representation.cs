@@ -8,7 +8,8 @@ namespace MultiTask;
 /// <remarks>
 /// A representation for each task is computed when it is asked for, so a tower that no task of the batch needs never runs.
 /// A <see cref="Cut"/> representation ends the graph of the losses at the representation: balancers then work on its
-/// gradients, and one backward pass through the trunk follows.
+/// gradients, and one backward pass through the trunk follows. A tensor does not convert by itself: it converts to
+/// <see cref="Inputs"/>, and nobody should run the heads on raw inputs by mistake.
 /// </remarks>
 public sealed class Representation
 {
@@ -46,14 +47,6 @@ public sealed class Representation
 
     /// <summary>The tensor that all tasks share, or <c>null</c> where each task has its own.</summary>
     public Tensor? Shared { get; }
-
-    /// <summary>One tensor for all tasks.</summary>
-    /// <param name="shared">The tensor, samples first.</param>
-    public static implicit operator Representation(Tensor shared) => FromTensor(shared);
-
-    /// <summary>One tensor for all tasks.</summary>
-    /// <param name="shared">The tensor, samples first.</param>
-    public static Representation FromTensor(Tensor shared) => new(shared);
 
     /// <summary>The tensor that a task's head reads.</summary>
     /// <param name="task">The task's name.</param>

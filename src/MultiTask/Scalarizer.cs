@@ -30,9 +30,26 @@ public abstract class Scalarizer : Balancer
                 return;
             }
 
-            var scalar = Scalarize(sequence.Current.Losses);
-            var share = sequence.Current.MeanShare;
-            (share == 1 ? scalar : scalar * share).backward();
+            Differentiate(sequence.Current);
         }
+    }
+
+    /// <summary>Where shares differ, each loss's graph gets its share × ∂scalar/∂loss; what the method learns, the mean share.</summary>
+    private void Differentiate(MicroBatchLosses batch)
+    {
+        var first = batch.Shares[batch.Losses.Tasks[0]];
+        if (batch.Losses.Tasks.All(task => batch.Shares[task] == first))
+        {
+            var scalar = Scalarize(batch.Losses);
+            (first == 1 ? scalar : scalar * first).backward();
+            return;
+        }
+
+        var losses = batch.Losses.Map((_, loss) => loss.detach().requires_grad_());
+        (Scalarize(losses) * batch.MeanShare).backward();
+        batch.Losses
+            .Select(l => l.Value * (losses[l.Task].grad ?? zeros_like(l.Value)) * (batch.Shares[l.Task] / batch.MeanShare))
+            .Aggregate((sum, next) => sum + next)
+            .backward();
     }
 }

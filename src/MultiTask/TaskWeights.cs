@@ -17,7 +17,7 @@ internal static class TaskWeights
         return tasks.Map((_, _) => weights[next++]);
     }
 
-    /// <summary>Σ wᵢ ℓᵢ, without losses of weight 0 unless all are.</summary>
+    /// <summary>Σ wᵢ ℓᵢ.</summary>
     public static Tensor Combine(TaskMap<Tensor> losses, TaskMap<double> weights) =>
         losses.Select(l => weights[l.Task] == 1 ? l.Value : l.Value * weights[l.Task]).Aggregate((sum, next) => sum + next);
 }

@@ -26,12 +26,24 @@ public sealed class PCGrad : GramianWeighting
     {
         ArgumentNullException.ThrowIfNull(gramian);
         var random = draws.Next();
-        var sum = new double[gramian.Count];
-        for (var i = 0; i < gramian.Count; i++)
+        return Weigh(gramian, i =>
         {
             var others = Enumerable.Range(0, gramian.Count).Where(j => j != i).ToArray();
             random.Shuffle(others);
-            var projected = Project(gramian, i, others);
+            return others;
+        });
+    }
+
+    /// <inheritdoc/>
+    public override void Reset() => draws.Clear();
+
+    /// <summary>The algorithm, with the order in which each task visits the others.</summary>
+    internal static double[] Weigh(Gramian gramian, Func<int, int[]> order)
+    {
+        var sum = new double[gramian.Count];
+        for (var i = 0; i < gramian.Count; i++)
+        {
+            var projected = Project(gramian, i, order(i));
             for (var k = 0; k < sum.Length; k++)
             {
                 sum[k] += projected[k];
@@ -41,15 +53,12 @@ public sealed class PCGrad : GramianWeighting
         return sum;
     }
 
-    /// <inheritdoc/>
-    public override void Reset() => draws.Clear();
-
     /// <summary>The coordinates of gᵢ after its conflicts were taken out, in the basis g₁ … gₘ.</summary>
-    private static double[] Project(Gramian gramian, int i, int[] others)
+    private static double[] Project(Gramian gramian, int i, int[] order)
     {
         var c = new double[gramian.Count];
         c[i] = 1;
-        foreach (var j in others)
+        foreach (var j in order)
         {
             var inner = 0.0;
             for (var k = 0; k < c.Length; k++)

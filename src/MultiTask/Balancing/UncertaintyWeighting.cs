@@ -33,12 +33,15 @@ public sealed class UncertaintyWeighting : Scalarizer
     /// <summary>Uncertainty weighting, with the form of each task given.</summary>
     /// <param name="likelihoods">For all tasks that may come, the noise that their loss assumes.</param>
     /// <param name="minLogVariance">A lower bound of s in the scalar; none by default.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="minLogVariance"/> is NaN or ∞.</exception>
     public UncertaintyWeighting(TaskMap<Likelihood> likelihoods, double minLogVariance = double.NegativeInfinity)
         : base(nameof(UncertaintyWeighting))
     {
         ArgumentNullException.ThrowIfNull(likelihoods);
         this.likelihoods = likelihoods;
-        minimum = minLogVariance;
+        minimum = minLogVariance < double.PositiveInfinity
+            ? minLogVariance
+            : throw new ArgumentOutOfRangeException(nameof(minLogVariance), $"`minLogVariance` should be finite, or -∞ for none. Found {minLogVariance}.");
         log_variance = TaskParameters.Of(likelihoods.Tasks, 0);
         RegisterComponents();
     }

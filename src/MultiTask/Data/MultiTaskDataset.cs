@@ -141,7 +141,7 @@ public sealed class MultiTaskDataset : IDisposable
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="batchSize"/> is less than 1.</exception>
     /// <exception cref="ArgumentException"><paramref name="dropLast"/> would leave no batch at all.</exception>
     public BatchSource Batches(int batchSize, bool shuffle = true, int seed = 0, bool dropLast = false) =>
-        new DatasetBatches(this, batchSize, shuffle, seed, dropLast);
+        new DatasetBatches(this, new(Count, batchSize, shuffle, seed, dropLast));
 
     /// <summary>Divides the samples in two.</summary>
     /// <param name="train">The fraction of samples to train on, between 0 and 1, both excluded; the rest is for testing.</param>

@@ -1,10 +1,13 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace MultiTask.Data;
 
 /// <summary>Every step reads a batch of one source, in a random order in which each source has its share.</summary>
 /// <remarks>
 /// <para>
-/// <see cref="Shares"/> says what fraction of the <em>samples</em> should come from each source. A step reads a whole batch, so
-/// the probability of a source in a step is its share divided by its batch size, normalised; with equal batch sizes it is the share.
+/// <see cref="Shares"/>, the one function that makes a sampler, says what fraction of the <em>samples</em> should come from
+/// each source. A step reads a whole batch, so the probability of a source in a step is its share divided by its batch size,
+/// normalised; with equal batch sizes it is the share.
 /// </para>
 /// <para>
 /// The number of steps of each source in an epoch is its expectation rounded up or down at random, without bias (systematic
@@ -15,6 +18,7 @@ namespace MultiTask.Data;
 public abstract class SamplingSource : InterleavedSource
 {
     private readonly int seed;
+    private readonly long[] samples;
     private readonly Lazy<double[]> probabilities;
 
     /// <summary>A sampler.</summary>
@@ -22,11 +26,12 @@ public abstract class SamplingSource : InterleavedSource
     /// <param name="length">What an epoch is.</param>
     /// <param name="seed">The seed.</param>
     /// <exception cref="ArgumentException">There is no source, or one has no or an unknown number of batches or samples.</exception>
-    private protected SamplingSource(IEnumerable<BatchSource> sources, EpochLength length, int seed)
+    [SuppressMessage("ApiDesign", "RS0022", Justification = "Samplers of one's own are wanted; other ways to combine sources are not.")]
+    protected SamplingSource(IEnumerable<BatchSource> sources, EpochLength length, int seed)
         : base(sources, length)
     {
         this.seed = seed;
-        Samples = [.. Sources.Select(s => s.SamplesPerEpoch
+        samples = [.. Sources.Select(s => s.SamplesPerEpoch
             ?? throw new ArgumentException($"Sources should know their number of samples to be sampled by size. Found one that does not: {s.Fingerprint}."))];
         probabilities = new(FindProbabilities);
     }
@@ -36,9 +41,6 @@ public abstract class SamplingSource : InterleavedSource
 
     /// <summary>The probability that a step reads each source, in the order of the sources.</summary>
     public IReadOnlyList<double> Probabilities => probabilities.Value;
-
-    /// <summary>The number of samples in an epoch of each source.</summary>
-    protected IReadOnlyList<long> Samples { get; }
 
     /// <summary>The method's name and numbers, for the fingerprint.</summary>
     protected abstract string Method { get; }
@@ -92,14 +94,14 @@ public abstract class SamplingSource : InterleavedSource
 
     private double[] FindProbabilities()
     {
-        var shares = Shares(Samples);
+        var shares = Shares(samples);
         if (shares.Length != Sources.Count || shares.Any(share => !(share > 0) || !double.IsFinite(share)))
         {
             throw new InvalidOperationException(
                 FormattableString.Invariant($"Shares should be {Sources.Count} numbers greater than 0. Found {string.Join(", ", shares)}."));
         }
 
-        var rates = shares.Select((share, s) => share / Samples[s] * Batches[s]).ToArray();
+        var rates = shares.Select((share, s) => share / samples[s] * Batches[s]).ToArray();
         var sum = rates.Sum();
         return [.. rates.Select(rate => rate / sum)];
     }

@@ -7,14 +7,14 @@ using static TorchSharp.torch;
 namespace MultiTask.Diagnostics;
 
 /// <summary>
-/// Measures what learning the tasks together is worth: trains candidates, and one network for each task alone, on the same
-/// data from the same seeds, and compares them on test data.
+/// Measures what learning the tasks together is worth: trains candidates, and a network of its own for each task, on the
+/// same data from the same seeds, and compares them on test data.
 /// </summary>
 /// <remarks>
-/// The baseline is trained as the candidates are: same optimizer, same options, own early stopping, own best epoch, for
-/// each task by itself: its network reads the samples that have a label of the task, in the batches of the common source.
-/// Every training starts torch's random numbers from its seed, so that it depends on no other, and in the end they are what
-/// they were before.
+/// The baseline is trained as the candidates are: same optimizer (unless a candidate brings its own), same options. Trained
+/// alone, a task's network reads the samples that have a label of the task, in the batches of the common source. Every
+/// training starts torch's random numbers from its seed, so that it depends on no other, and in the end they are what they
+/// were before.
 /// </remarks>
 public sealed class TransferStudy
 {
@@ -30,6 +30,9 @@ public sealed class TransferStudy
     /// <summary>Makes the data of a seed; they stay the caller's, who may give all seeds the same.</summary>
     public required Func<long, StudyData> Data { get; init; }
 
+    /// <summary>How the baseline's networks are trained: each alone by default.</summary>
+    public BaselineTraining BaselineTraining { get; init; }
+
     /// <summary>Makes the optimizer.</summary>
     public required Func<IReadOnlyList<TorchSharp.Modules.Parameter>, optim.Optimizer> Optimizer { get; init; }
 
@@ -41,12 +44,12 @@ public sealed class TransferStudy
 
     /// <summary>Trains and tests the baseline and the candidates.</summary>
     /// <param name="candidates">What is to be compared; names are distinct.</param>
-    /// <param name="progress">Told after each training.</param>
+    /// <param name="progress">Told after each candidate's training, and after the baseline's.</param>
     /// <param name="cancellationToken">Ends the study between two steps.</param>
     /// <exception cref="ArgumentException">Two candidates have the same name, or one has the baseline's, or there is no seed.</exception>
     public Comparison Run(
         IReadOnlyList<Candidate> candidates,
-        IProgress<(string Candidate, long Seed)>? progress = null,
+        IProgress<StudyProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(candidates);
@@ -65,48 +68,66 @@ public sealed class TransferStudy
         foreach (var seed in Seeds)
         {
             var data = Data(seed);
-            results[Baseline].Add(Seeded(seed, () => Alone(seed, data, cancellationToken)));
-            progress?.Report((Baseline, seed));
+            Keep(Baseline, seed, () => BaselineTraining == BaselineTraining.Alone ? Alone(seed, data, cancellationToken) : SideBySide(data, cancellationToken));
             foreach (var candidate in candidates)
             {
-                results[candidate.Name].Add(Seeded(seed, () => Together(candidate, data, cancellationToken)));
-                progress?.Report((candidate.Name, seed));
+                Keep(candidate.Name, seed, () => Together(candidate, data, cancellationToken));
             }
         }
 
         return new(Baseline, [.. names.Select(n => (n, (IReadOnlyList<Evaluation>)results[n]))]);
+
+        void Keep(string candidate, long seed, Func<Result> train)
+        {
+            var result = Seeded(seed, train);
+            results[candidate].Add(result.Test);
+            progress?.Report(new(candidate, seed, result.Test, result.History));
+        }
     }
 
-    private Evaluation Alone(long seed, StudyData data, CancellationToken cancellation)
+    private Result Alone(long seed, StudyData data, CancellationToken cancellation)
     {
-        var tasks = Tasks();
-        var reports = tasks.Select(task =>
+        var reports = Tasks().Select(task =>
         {
             manual_seed(seed);
             using var model = new MultiTaskModel(new HardSharing(Tower()), [task]);
-            return Test(model, new EqualWeights(), data.Only(task.Name), cancellation);
+            using var balancer = new EqualWeights();
+            return Test(model, balancer, data.Only(task.Name), Optimizer, cancellation).Test;
         }).ToArray();
-        return new(TaskMap.Create(reports.SelectMany(r => r.Tasks)), reports.Sum(r => r.TotalLoss));
+        return new(new(TaskMap.Create(reports.SelectMany(r => r.Tasks)), reports.Sum(r => r.TotalLoss)), null);
     }
 
-    private Evaluation Together(Candidate candidate, StudyData data, CancellationToken cancellation)
+    private Result SideBySide(StudyData data, CancellationToken cancellation)
+    {
+        var tasks = Tasks();
+        using var model = new MultiTaskModel(new SingleTask(tasks, Tower), tasks);
+        using var balancer = new EqualWeights();
+        return Test(model, balancer, data, Optimizer, cancellation);
+    }
+
+    private Result Together(Candidate candidate, StudyData data, CancellationToken cancellation)
     {
         var (model, balancer) = candidate.Build();
         using (model)
         using (balancer)
         {
-            return Test(model, balancer, data, cancellation);
+            return Test(model, balancer, data, candidate.Optimizer ?? Optimizer, cancellation);
         }
     }
 
-    private Evaluation Test(MultiTaskModel model, Balancer balancer, StudyData data, CancellationToken cancellation)
+    private Result Test(
+        MultiTaskModel model,
+        Balancer balancer,
+        StudyData data,
+        Func<IReadOnlyList<TorchSharp.Modules.Parameter>, optim.Optimizer> optimizer,
+        CancellationToken cancellation)
     {
-        using var trainer = new Trainer(model, balancer, Optimizer);
-        trainer.Fit(data.Train, data.Validation, Options, cancellationToken: cancellation);
-        return trainer.Evaluate(data.Test, cancellation);
+        using var trainer = new Trainer(model, balancer, optimizer);
+        var history = trainer.Fit(data.Train, data.Validation, Options, cancellationToken: cancellation);
+        return new(trainer.Evaluate(data.Test, cancellation), history);
     }
 
-    private static T Seeded<T>(long seed, Func<T> work)
+    private static Result Seeded(long seed, Func<Result> work)
     {
         var before = RandomState.Capture();
         try
@@ -120,12 +141,38 @@ public sealed class TransferStudy
             RandomState.Restore(before, "the state before the study");
         }
     }
+
+    private sealed record Result(Evaluation Test, TrainingHistory? History);
+}
+
+/// <summary>How the networks of the baseline are trained.</summary>
+public enum BaselineTraining
+{
+    /// <summary>Each by itself: own early stopping, own best epoch. Every task needs labels of its own to learn from.</summary>
+    Alone,
+
+    /// <summary>
+    /// All in one loop, as the towers of <see cref="SingleTask"/>, with a common stopping point: for many tasks of few rows,
+    /// where a task's own validation rows are too few to stop by.
+    /// </summary>
+    SideBySide,
 }
 
 /// <summary>What is compared with the single-task networks.</summary>
 /// <param name="Name">Its name in results.</param>
 /// <param name="Build">Makes a new model and a new balancer; the study disposes them.</param>
-public sealed record Candidate(string Name, Func<(MultiTaskModel Model, Balancer Balancer)> Build);
+public sealed record Candidate(string Name, Func<(MultiTaskModel Model, Balancer Balancer)> Build)
+{
+    /// <summary>Makes the candidate's optimizer; the study's, where there is none.</summary>
+    public Func<IReadOnlyList<TorchSharp.Modules.Parameter>, optim.Optimizer>? Optimizer { get; init; }
+}
+
+/// <summary>A training of a study that has ended.</summary>
+/// <param name="Candidate">The candidate's name, or the baseline's.</param>
+/// <param name="Seed">The seed.</param>
+/// <param name="Test">What it reached on the test data.</param>
+/// <param name="History">How it got there; <c>null</c> for networks that were trained each alone.</param>
+public sealed record StudyProgress(string Candidate, long Seed, Evaluation Test, TrainingHistory? History);
 
 /// <summary>The data of one seed.</summary>
 /// <param name="Train">To learn from.</param>

@@ -1,27 +1,35 @@
 namespace MultiTask.Numerics;
 
-/// <summary>The weights of the min-norm point, how many were needed to find it, and why the search ended.</summary>
+/// <summary>The weights of the min-norm point, how many rounds it took to find it, and why the search ended.</summary>
 internal sealed record MinNormSolution(double[] Weights, int Iterations, SolverExit Exit);
 
 /// <summary>The shortest vector in the convex hull of the gradients: min wᵀGw over w ≥ 0, Σ w = 1.</summary>
 /// <remarks>
+/// <para>
 /// Wolfe, <i>Finding the nearest point in a polytope</i> (Mathematical Programming, 1976), in terms of the Gramian. The
-/// corral S is a set of affinely independent gradients whose affine hull has its min-norm point inside their convex hull;
-/// each round lets the most violating gradient in, and drops those whose weight would become negative.
+/// corral S is a set of gradients whose affine hull has its min-norm point x = Σ wᵢgᵢ inside their convex hull; each round
+/// lets the most violating gradient in, and drops those whose weight would become negative. Gradients that are exactly
+/// zero take no part.
+/// </para>
+/// <para>
+/// Float64 knows each product gᵢ·x to ε‖gᵢ‖ Σ wⱼ‖gⱼ‖: what was added up counts, not what is left of it. All tolerances
+/// are in these units. The diagonal is enlarged by as much as rounding may have taken from it, so that the matrix is
+/// positive definite even where gradients are parallel or opposite.
+/// </para>
 /// </remarks>
 internal static class MinNorm
 {
+    private const double Epsilon = 2.2e-16;
+
     public static MinNormSolution Solve(Gramian g)
     {
         var alive = Enumerable.Range(0, g.Count).Where(i => g[i, i] > 0).ToArray();
-        var weights = new double[g.Count];
         if (alive.Length == 0)
         {
-            Array.Fill(weights, 1.0 / g.Count);
-            return new(weights, 0, SolverExit.Optimal);
+            return new([.. Enumerable.Repeat(1.0 / g.Count, g.Count)], 0, SolverExit.Optimal);
         }
 
-        var corral = new Corral(g, alive.MinBy(i => g[i, i]));
+        var corral = new Corral(Definite(g), alive.MinBy(i => g[i, i]));
         var limit = 20 * (alive.Length + 10);
         for (var iteration = 1; iteration <= limit; iteration++)
         {
@@ -40,145 +48,129 @@ internal static class MinNorm
         return new(corral.Weights, limit, SolverExit.IterationLimit);
     }
 
+    private static Gramian Definite(Gramian g)
+    {
+        var entries = new double[g.Count, g.Count];
+        for (var i = 0; i < g.Count; i++)
+        {
+            for (var j = 0; j < g.Count; j++)
+            {
+                entries[i, j] = i == j ? g[i, i] * (1 + (4 * Epsilon * g.Count)) : g[i, j];
+            }
+        }
+
+        return new(entries);
+    }
+
     /// <summary>The corral and the best weights so far.</summary>
     private sealed class Corral(Gramian g, int first)
     {
-        private const double Epsilon = 2.2e-16;
-        private readonly List<int> members = [first];
+        private List<int> members = [first];
         private double[] w = Unit(g.Count, first);
 
-        public double[] Weights => w;
+        public double[] Weights
+        {
+            get
+            {
+                var sum = w.Sum(); // 1, but for rounding
+                return Array.ConvertAll(w, v => v / sum);
+            }
+        }
 
-        /// <summary>The gradient with the least product with x = Σ wᵢgᵢ, if that is less than ‖x‖² by more than rounding; else -1.</summary>
+        /// <summary>
+        /// The gradient whose product with x, for its length, is furthest below that of the members, if by more than rounding;
+        /// else -1. The members' products are all ‖x‖²; the smallest member knows it best.
+        /// </summary>
         public int MostViolating(int[] alive)
         {
             var products = g.Times(w);
-            var squared = Dot(w, products);
-            var size = members.Sum(i => w[i] * g.Norm(i));
+            var smallest = Smallest();
+            var length = members.Sum(i => w[i] * g.Norm(i));
             var (worst, violation) = (-1, 0.0);
             foreach (var j in alive)
             {
-                var excess = (squared - products[j]) / g.Norm(j);
-                if (excess > violation && excess > 4 * Epsilon * g.Count * size && !members.Contains(j))
+                var excess = products[smallest] - products[j];
+                var rounding = 4 * Epsilon * g.Count * length * (g.Norm(smallest) + g.Norm(j));
+                if (excess > rounding && excess / g.Norm(j) > violation && !members.Contains(j))
                 {
-                    (worst, violation) = (j, excess);
+                    (worst, violation) = (j, excess / g.Norm(j));
                 }
             }
 
             return worst;
         }
 
-        /// <summary>Lets a gradient in; false when the norm does not fall.</summary>
+        /// <summary>Lets a gradient in; false, and all as it was, when the norm does not fall.</summary>
         public bool Enter(int entering)
         {
-            var (before, kept) = (Squared(w), (Weights: w, Members: members.ToArray()));
-            w = [.. w];
-            members.Add(entering);
+            var (before, kept) = (w, members);
+            members = [.. members, entering];
             for (var blocking = MoveToAffineMinimum(); blocking >= 0; blocking = MoveToAffineMinimum())
             {
                 w[blocking] = 0;
                 members.Remove(blocking);
             }
 
-            if (Squared(w) < before)
+            // ‖x + Δ‖² − ‖x‖² = 2 x·Δ + ‖Δ‖²: near the optimum the difference of the squares themselves is all rounding.
+            var moved = w.Zip(before, (now, then) => now - then).ToArray();
+            if ((2 * Dot(moved, g.Times(before))) + Dot(moved, g.Times(moved)) < 0)
             {
                 return true;
             }
 
-            w = kept.Weights;
-            members.Clear();
-            members.AddRange(kept.Members);
+            (w, members) = (before, kept);
             return false;
         }
 
         /// <summary>Moves as far towards the affine minimum as weights stay ≥ 0; the member that blocks the way, or -1.</summary>
         private int MoveToAffineMinimum()
         {
-            var v = AffineMinimum();
+            var way = WayToAffineMinimum();
             var (step, blocking) = (1.0, -1);
-            foreach (var i in members.Where(i => v[i] <= 0))
+            foreach (var i in members.Where(i => w[i] + way[i] <= 0))
             {
-                var reach = w[i] <= 0 ? 0 : w[i] / (w[i] - v[i]);
+                var reach = w[i] == 0 ? 0 : -w[i] / way[i];
                 if (reach <= step)
                 {
                     (step, blocking) = (reach, i);
                 }
             }
 
-            for (var i = 0; i < w.Length; i++)
-            {
-                w[i] += step * (v[i] - w[i]);
-            }
-
-            return members.Count > 1 ? blocking : -1;
+            w = [.. w.Zip(way, (from, by) => Math.Max(0, from + (step * by)))];
+            return blocking;
         }
 
         /// <summary>
-        /// The min-norm point of the affine hull: u solves (σ11ᵀ + G_S) u = 1, v = u / Σu. The matrix is positive definite
-        /// where the members are affinely independent; a pivot lost to rounding is replaced by the least that is not.
+        /// From w to the min-norm point of the affine hull: d with (G (w + d))ᵢ the same for all members, and Σ d = 0. Solved
+        /// with G_S + σ11ᵀ, for any σ. That the unknown is the way, not its end, keeps rounding small near the optimum.
         /// </summary>
-        private double[] AffineMinimum()
+        private double[] WayToAffineMinimum()
         {
-            var n = members.Count;
-            var sigma = members.Min(i => g[i, i]);
-            var l = new double[n, n];
-            for (var i = 0; i < n; i++)
+            var smallest = Smallest();
+            var products = g.Times(w);
+            var a = new double[members.Count, members.Count];
+            for (var i = 0; i < members.Count; i++)
             {
                 for (var j = 0; j <= i; j++)
                 {
-                    var sum = sigma + g[members[i], members[j]];
-                    for (var k = 0; k < j; k++)
-                    {
-                        sum -= l[i, k] * l[j, k];
-                    }
-
-                    l[i, j] = i == j
-                        ? Math.Sqrt(Math.Max(sum, Epsilon * (sigma + g[members[i], members[i]])))
-                        : sum / l[j, j];
+                    a[i, j] = g[smallest, smallest] + g[members[i], members[j]];
                 }
             }
 
-            var u = SolveCholesky(l);
-            var total = u.Sum();
-            var v = new double[g.Count];
-            for (var i = 0; i < n; i++)
+            var factor = new Cholesky(a);
+            var level = factor.Solve([.. members.Select(_ => 1.0)]);
+            var slope = factor.Solve([.. members.Select(i => products[smallest] - products[i])]);
+            var multiplier = slope.Sum() / level.Sum();
+            var way = new double[g.Count];
+            for (var i = 0; i < members.Count; i++)
             {
-                v[members[i]] = u[i] / total;
+                way[members[i]] = slope[i] - (multiplier * level[i]);
             }
 
-            return v;
+            return way;
         }
 
-        /// <summary>L Lᵀ u = 1.</summary>
-        private static double[] SolveCholesky(double[,] l)
-        {
-            var n = l.GetLength(0);
-            var u = new double[n];
-            for (var i = 0; i < n; i++)
-            {
-                var sum = 1.0;
-                for (var k = 0; k < i; k++)
-                {
-                    sum -= l[i, k] * u[k];
-                }
-
-                u[i] = sum / l[i, i];
-            }
-
-            for (var i = n - 1; i >= 0; i--)
-            {
-                for (var k = i + 1; k < n; k++)
-                {
-                    u[i] -= l[k, i] * u[k];
-                }
-
-                u[i] /= l[i, i];
-            }
-
-            return u;
-        }
-
-        private double Squared(double[] weights) => Dot(weights, g.Times(weights));
+        private int Smallest() => members.MinBy(i => g[i, i]);
 
         private static double Dot(double[] a, double[] b) => a.Zip(b, (x, y) => x * y).Sum();
 

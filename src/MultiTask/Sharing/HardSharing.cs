@@ -25,5 +25,5 @@ public sealed class HardSharing : Trunk
     public override IEnumerable<Parameter> SharedParameters() => encoder.parameters();
 
     /// <inheritdoc/>
-    public override Representation forward(Inputs input) => encode.Encode(input);
+    public override Representation forward(Inputs input) => new(encode.Encode(input));
 }

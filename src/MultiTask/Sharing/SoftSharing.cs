@@ -26,7 +26,7 @@ public sealed class SoftSharing : Trunk
     /// How much the penalty counts for a parameter, by its name in the tower (<c>0.weight</c>, <c>fc.bias</c>), ≥ 0; 1 by
     /// default. 0 leaves the parameter to its task.
     /// </param>
-    /// <exception cref="ArgumentException">The towers' shapes differ, or a weight is negative.</exception>
+    /// <exception cref="ArgumentException">The towers' parameters differ in name or shape, or a weight is negative or not finite.</exception>
     public SoftSharing(IEnumerable<string> tasks, Func<Encoder> tower, SharingPenalty penalty, Func<string, double>? layerWeight = null)
         : base(nameof(SoftSharing))
     {
@@ -46,7 +46,7 @@ public sealed class SoftSharing : Trunk
     /// How much the penalty counts for a parameter, by its name in the tower (<c>0.weight</c>, <c>fc.bias</c>), ≥ 0; 1 by
     /// default. 0 leaves the parameter to its task.
     /// </param>
-    /// <exception cref="ArgumentException">The towers' shapes differ, or a weight is negative.</exception>
+    /// <exception cref="ArgumentException">The towers' parameters differ in name or shape, or a weight is negative or not finite.</exception>
     public SoftSharing(IEnumerable<LearningTask> tasks, Func<Encoder> tower, SharingPenalty penalty, Func<string, double>? layerWeight = null)
         : this(tasks.Select(t => t.Name), tower, penalty, layerWeight)
     {
@@ -80,16 +80,21 @@ public sealed class SoftSharing : Trunk
         using var off = no_grad();
         foreach (var (name, layer) in towers.Layers())
         {
-            if (!(layerWeight(name) >= 0))
+            if (!(layerWeight(name) >= 0) || !double.IsFinite(layerWeight(name)))
             {
-                throw new ArgumentException($"The layer weight of '{name}' should be non-negative. Found {layerWeight(name)}.");
+                throw new ArgumentException($"The layer weight of '{name}' should be non-negative and finite. Found {layerWeight(name)}.");
+            }
+
+            if (layer.Count < towers.Tasks.Count)
+            {
+                throw new ArgumentException($"Towers should have the same parameters. '{name}' is in {layer.Count} of {towers.Tasks.Count}.");
             }
 
             foreach (var parameter in layer.Skip(1))
             {
                 if (!parameter.shape.SequenceEqual(layer[0].shape))
                 {
-                    throw new ArgumentException($"Towers should have the same shape. '{name}' has {Shape.Of(layer[0])} in one and {Shape.Of(parameter)} in another.");
+                    throw new ArgumentException($"Towers should have the same shapes. '{name}' has {Shape.Of(layer[0])} in one and {Shape.Of(parameter)} in another.");
                 }
 
                 parameter.copy_(layer[0]);

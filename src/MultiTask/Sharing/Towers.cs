@@ -14,14 +14,19 @@ internal sealed class Towers : nn.Module<Inputs, Representation>
         ArgumentNullException.ThrowIfNull(tasks);
         ArgumentNullException.ThrowIfNull(tower);
         encoders = TaskMap.Create(tasks.Select(task => (task, tower())));
-        if (encoders.Values.Select(e => e.Module).Distinct().Count() < encoders.Count)
-        {
-            throw new ArgumentException("`tower` should make a new module on each call. It gave one module twice.", nameof(tower));
-        }
-
         foreach (var (task, encoder) in encoders)
         {
+            if (encoder is null)
+            {
+                throw new ArgumentException("`tower` should make an encoder on each call. It gave null.", nameof(tower));
+            }
+
             register_module(task, encoder.Module);
+        }
+
+        if (HasTwice(encoders.Values.Select(e => e.Module)) || HasTwice(encoders.Values.SelectMany(e => e.Module.parameters())))
+        {
+            throw new ArgumentException("`tower` should make new modules on each call. It gave one module or parameter twice.", nameof(tower));
         }
     }
 
@@ -30,11 +35,12 @@ internal sealed class Towers : nn.Module<Inputs, Representation>
     public IEnumerable<Parameter> Of(string task) => encoders[task].Module.parameters();
 
     /// <summary>For each parameter of the tower, its name and the tasks' own, in the order of the tasks.</summary>
-    public IEnumerable<(string Name, IReadOnlyList<Parameter> OfTasks)> Layers()
-    {
-        var towers = encoders.Values.Select(e => e.Module.named_parameters().ToArray()).ToArray();
-        return towers[0].Select((first, i) => (first.name, (IReadOnlyList<Parameter>)[.. towers.Select(t => t[i].parameter)]));
-    }
+    public IEnumerable<(string Name, IReadOnlyList<Parameter> OfTasks)> Layers() =>
+        encoders.Values.SelectMany(e => e.Module.named_parameters())
+            .GroupBy(p => p.name, p => p.parameter, StringComparer.Ordinal)
+            .Select(layer => (layer.Key, (IReadOnlyList<Parameter>)[.. layer]));
 
     public override Representation forward(Inputs input) => new(task => encoders[task].Encode(input));
+
+    private static bool HasTwice(IEnumerable<object> items) => items.GroupBy(item => item, ReferenceEqualityComparer.Instance).Any(same => same.Count() > 1);
 }

@@ -41,7 +41,7 @@ internal static class Evaluator
             sums.Add(name, loss, LabelTotal.Of(task, part.Targets[name], weights));
             if (!metrics.TryGetValue(name, out var gathered))
             {
-                metrics[name] = gathered = task.CreateMetrics();
+                metrics[name] = gathered = task.Metrics?.Invoke() ?? task.CreateMetrics();
             }
 
             foreach (var metric in gathered)

@@ -1,4 +1,5 @@
 using System.Reflection;
+using MultiTask.Sharing;
 
 namespace MultiTask.Tests.Contracts;
 
@@ -19,6 +20,23 @@ internal static class Concrete
             .OrderByDescending(c => c.GetParameters().Count(p => !p.HasDefaultValue))
             .First();
         return (Balancer)constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue ? p.DefaultValue : Argument(p.ParameterType, tasks))]);
+    }
+
+    /// <summary>A trunk for tasks, with default options and all encoders from one recipe.</summary>
+    public static Trunk Trunk(Type type, IReadOnlyList<string> tasks, Func<Encoder> encoder)
+    {
+        object? Given(Type parameter) =>
+            parameter == typeof(Encoder) ? encoder()
+            : parameter == typeof(Func<Encoder>) ? encoder
+            : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
+            : parameter == typeof(int) ? 2
+            : Argument(parameter, tasks);
+
+        var constructor = type.GetConstructors()
+            .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Given(p.ParameterType) is not null))
+            .OrderByDescending(c => c.GetParameters().Count(p => !p.HasDefaultValue))
+            .First();
+        return (Trunk)constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue ? p.DefaultValue : Given(p.ParameterType))]);
     }
 
     public static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(i => $"task{i}")];

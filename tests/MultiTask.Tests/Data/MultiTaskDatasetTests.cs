@@ -1,5 +1,6 @@
 using FluentAssertions;
 using MultiTask.Data;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -84,6 +85,15 @@ public class MultiTaskDatasetTests
         using var moved = data.To(ScalarType.Float64);
         moved.Targets["class"].dtype.Should().Be(ScalarType.Int64);
         moved.Targets["several"].dtype.Should().Be(ScalarType.Float64);
+    }
+
+    [Fact]
+    public void A_data_set_moves_to_a_device()
+    {
+        using var data = Samples.Numbered(3);
+        using var moved = data.To(META); // index_select has no meta kernel, so that batches cannot be read there
+        moved.Device.type.Should().Be(DeviceType.META);
+        moved.Targets["a"].device_type.Should().Be(DeviceType.META);
     }
 
     [Fact]

@@ -94,7 +94,10 @@ public class RecordDatasetBuilderTests
         IEnumerable<Person> Once()
         {
             enumerated++;
-            return People;
+            foreach (var person in People)
+            {
+                yield return person;
+            }
         }
     });
 

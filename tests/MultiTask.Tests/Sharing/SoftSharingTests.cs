@@ -1,0 +1,179 @@
+using FluentAssertions;
+using MultiTask.Balancing;
+using MultiTask.Sharing;
+using MultiTask.Tests.Contracts;
+using MultiTask.Tests.Fixtures;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace MultiTask.Tests.Sharing;
+
+public sealed class SoftSharingTests : IDisposable
+{
+    private static readonly string[] Names = ["a", "b", "c"];
+    private readonly DisposeScope scope = NewDisposeScope();
+
+    public SoftSharingTests() => manual_seed(3);
+
+    public void Dispose() => scope.Dispose();
+
+    [Fact]
+    public void Towers_start_alike_and_then_cost_nothing()
+    {
+        using var trunk = new SoftSharing(Names, TrunkContract.Tower, new L2Distance(2));
+        var towers = Names.Select(t => trunk.TaskParameters(t).SelectMany(p => p.Values()).ToArray()).ToArray();
+        towers[1].Should().Equal(towers[0]);
+        towers[2].Should().Equal(towers[0]);
+        towers[0].Should().Contain(v => v != 0);
+        trunk.Penalty()!.item<double>().Should().Be(0);
+    }
+
+    [Fact]
+    public void The_penalty_is_the_sum_over_layers_of_weight_times_distance()
+    {
+        using var trunk = new SoftSharing(Names, TrunkContract.Tower, new L2Distance(0.5), layer => layer switch
+        {
+            "0.weight" => 1,
+            "0.bias" => 0,
+            "2.weight" => 10,
+            _ => 0.1,
+        });
+        Spread(trunk);
+        double Distance(string layer)
+        {
+            var own = Names.Select(t => trunk.named_parameters().Single(p => p.name == $"towers.{t}.{layer}").parameter).ToArray();
+            return own.SelectMany((p, i) => own.Take(i).Select(q => (p - q).square().sum().item<double>())).Sum();
+        }
+
+        var expected = 0.25 * (Distance("0.weight") + (10 * Distance("2.weight")) + (0.1 * Distance("2.bias")));
+        trunk.Penalty()!.item<double>().Should().BeApproximately(expected, 1e-12 * expected);
+        trunk.Penalty()!.backward();
+        trunk.named_parameters().Where(p => p.parameter.grad is null).Select(p => p.name)
+            .Should().Equal(Names.Select(t => $"towers.{t}.0.bias"), "a weight of 0 leaves the layer to its task");
+    }
+
+    [Fact]
+    public void The_gradient_of_the_penalty_pulls_each_tower_to_the_mean()
+    {
+        const double Lambda = 0.7;
+        using var trunk = new SoftSharing(Names, () => Linear(1, 1, hasBias: false, dtype: ScalarType.Float64), new L2Distance(Lambda));
+        var w = trunk.parameters().ToArray();
+        using (no_grad())
+        {
+            foreach (var (p, value) in w.Zip([1.0, 2, 6]))
+            {
+                p.fill_(value);
+            }
+        }
+
+        trunk.Penalty()!.backward();
+        w.Select(p => p.grad!.item<double>()).Should().Equal(
+            [Lambda * 3 * (1 - 3), Lambda * 3 * (2 - 3), Lambda * 3 * (6 - 3)], (x, y) => Math.Abs(x - y) < 1e-13);
+    }
+
+    [Fact]
+    public void Without_strength_it_trains_as_single_task_networks_from_equal_starts()
+    {
+        using var soft = Model(new SoftSharing(Names, TrunkContract.Tower, new L2Distance(0)));
+        using var single = Model(new SingleTask(Names, TrunkContract.Tower));
+        Copy(soft, single);
+        Train(soft);
+        Train(single);
+        single.parameters().SelectMany(p => p.Values()).Should().Equal(soft.parameters().SelectMany(p => p.Values()), (a, b) => Math.Abs(a - b) < 1e-12);
+    }
+
+    [Fact]
+    public void With_much_strength_the_towers_stay_together()
+    {
+        double Apart(double strength)
+        {
+            manual_seed(3);
+            using var model = Model(new SoftSharing(Names, TrunkContract.Tower, new L2Distance(strength)));
+            Train(model);
+            var towers = Names.Select(t => model.Trunk.TaskParameters(t).SelectMany(p => p.Values()).ToArray()).ToArray();
+            return towers[0].Zip(towers[1], (x, y) => Math.Abs(x - y)).Max();
+        }
+
+        var (free, loose, tight) = (Apart(0), Apart(1), Apart(10));
+        free.Should().BeGreaterThan(1.5 * loose);
+        loose.Should().BeGreaterThan(1.5 * tight);
+    }
+
+    [Fact]
+    public void A_frozen_trunk_and_no_layer_to_charge_for_have_no_penalty()
+    {
+        using var trunk = new SoftSharing(Names, TrunkContract.Tower, new L2Distance(1), _ => 0);
+        trunk.Penalty().Should().BeNull();
+    }
+
+    [Fact]
+    public void State_keys_name_the_task()
+    {
+        using var trunk = new SoftSharing(["age"], TrunkContract.Tower, new L2Distance(1));
+        trunk.state_dict().Keys.Should().Equal("towers.age.0.weight", "towers.age.0.bias", "towers.age.2.weight", "towers.age.2.bias");
+    }
+
+    [Fact]
+    public void Refuses_towers_that_do_not_correspond()
+    {
+        Making(Linear(3, 2), Linear(3, 4)).Should().Throw<ArgumentException>().WithMessage("*same shapes*'weight'*[2, 3]*[4, 3]*");
+        Making(Linear(3, 2), Linear(3, 2, hasBias: false)).Should().Throw<ArgumentException>().WithMessage("*same parameters*'bias'*1 of 2*");
+        Making(Linear(3, 2, hasBias: false), Linear(3, 2)).Should().Throw<ArgumentException>().WithMessage("*same parameters*'bias'*1 of 2*");
+        Making(Sequential(Linear(3, 2)), Linear(3, 2)).Should().Throw<ArgumentException>().WithMessage("*same parameters*");
+        static Func<SoftSharing> Making(Module<Tensor, Tensor> first, Module<Tensor, Tensor> second)
+        {
+            var towers = new Queue<Module<Tensor, Tensor>>([first, second]);
+            return () => new(["a", "b"], () => towers.Dequeue(), new L2Distance(1));
+        }
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void Refuses_layer_weights_that_are_none(double weight) =>
+        FluentActions.Invoking(() => new SoftSharing(Names, TrunkContract.Tower, new L2Distance(1), name => name == "2.bias" ? weight : 1))
+            .Should().Throw<ArgumentException>().WithMessage($"*'2.bias'*non-negative*{weight}*");
+
+    private static MultiTaskModel Model(Trunk trunk)
+    {
+        var model = new MultiTaskModel(trunk, Names.Select(t => LearningTask.Regression(t, Linear(4, 1))));
+        model.to(ScalarType.Float64);
+        return model;
+    }
+
+    private static void Copy(nn.Module from, nn.Module to)
+    {
+        using var off = no_grad();
+        foreach (var (target, source) in to.parameters().Zip(from.parameters()))
+        {
+            target.copy_(source);
+        }
+    }
+
+    private static void Spread(nn.Module module)
+    {
+        using var off = no_grad();
+        foreach (var p in module.parameters())
+        {
+            p.copy_(randn_like(p));
+        }
+    }
+
+    private static void Train(MultiTaskModel model)
+    {
+        using var optimizer = optim.SGD(model.parameters().ToList(), 0.02);
+        using var balancer = new EqualWeights();
+        var x = (arange(16, ScalarType.Float64) * 0.9).sin().reshape(8, 2);
+        var targets = TaskMap.Create(Names.Select((t, i) => (t, (x.sum(dim: 1) * (i + 1)).cos())));
+        for (var step = 0; step < 50; step++)
+        {
+            optimizer.zero_grad();
+            balancer.Backward(model.Losses(model.call(x), targets), model.SharedParameters());
+            model.Penalty()?.backward();
+            optimizer.step();
+        }
+    }
+}
