@@ -8,6 +8,11 @@ using Spectre.Console;
 using static TorchSharp.torch;
 
 set_num_threads(1); // small networks: a second thread costs more than it brings
+if (Console.IsOutputRedirected)
+{
+    AnsiConsole.Profile.Width = 120; // a log has no width of its own
+}
+
 var brief = args.Contains("--short");
 
 using var schools = new Schools(Path.Combine(AppContext.BaseDirectory, "data", "Exam.csv"));
@@ -50,7 +55,7 @@ double[] Explained(string method) =>
 var explained = comparison.Methods.ToDictionary(m => m, Explained);
 var table = new Table().Border(TableBorder.Rounded)
     .AddColumn("method").AddColumn("explained variance", c => c.RightAligned()).AddColumn("Δm", c => c.RightAligned())
-    .AddColumn("better than\nsingle-task", c => c.RightAligned()).AddColumn("better than\npooled", c => c.RightAligned());
+    .AddColumn("better than one a school", c => c.RightAligned()).AddColumn("better than pooled", c => c.RightAligned());
 foreach (var method in comparison.Methods)
 {
     var gain = Spread.Of(comparison.DeltaM(method).Select(d => 100 * d.Mean));
