@@ -45,10 +45,12 @@ public sealed class AccumulationTests
         ShouldAgree(data, "PCGrad", [12, 6, 4, 3, 1], () => LearningTask.Classification("c", Linear(6, 3), classWeights: [0.2, 1, 3]));
     }
 
-    [Fact]
-    public void Equal_weights_make_the_step_of_one_large_batch_where_labels_are_spread_evenly()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.5)]
+    public void Equal_weights_make_the_step_of_one_large_batch_too(double missing)
     {
-        using var data = Rig.Data(samples: 24);
+        using var data = Rig.Data(samples: 24, missing: missing);
         ShouldAgree(data, "equal", 12, 6, 4, 3);
     }
 
