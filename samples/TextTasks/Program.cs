@@ -148,7 +148,7 @@ file sealed record Settings(Corpus Corpus, int? Entities, int Epochs, int Senten
 }
 
 /// <summary>A line for each training that is done.</summary>
-file sealed class Lines : IProgress<(string Candidate, long Seed)>
+file sealed class Lines : IProgress<StudyProgress>
 {
-    public void Report((string Candidate, long Seed) value) => Console.WriteLine($"  seed {value.Seed}: {value.Candidate}");
+    public void Report(StudyProgress value) => Console.WriteLine($"  seed {value.Seed}: {value.Candidate}");
 }

@@ -1,3 +1,6 @@
+using MultiTask.Balancing;
+using MultiTask.Diagnostics;
+using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask;
