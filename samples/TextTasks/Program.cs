@@ -147,7 +147,7 @@ file sealed record Settings(Corpus Corpus, int? Entities, int Epochs, int Senten
     }
 }
 
-/// <summary>A line for each training that is done.</summary>
+/// <summary>A line for each training that has ended.</summary>
 file sealed class Lines : IProgress<StudyProgress>
 {
     public void Report(StudyProgress value) => Console.WriteLine($"  seed {value.Seed}: {value.Candidate}");
