@@ -175,6 +175,15 @@ public class ClassificationMetricTests
             .WithMessage("Metric 'f1': of more than two classes the average should be macro or micro. Found 5 classes and Binary.");
     }
 
+    [Theory, InlineData(5), InlineData(-1)]
+    public void A_class_out_of_range_is_an_error_and_leaves_no_trace(long label)
+    {
+        var metric = new F1(Averaging.Macro);
+        FluentActions.Invoking(() => metric.Update(Scores[..2], tensor(new[] { 0, label }))).Should().Throw<ArgumentException>()
+            .WithMessage($"Metric 'f1_macro': classes should be from 0 to 4. Found {label}.");
+        metric.Compute().Should().Be(double.NaN);
+    }
+
     [Fact]
     public void Names_say_the_average() => new[] { new F1(Averaging.Binary), new F1(Averaging.Macro), new F1(Averaging.Micro) }
         .Select(m => m.Name).Should().Equal("f1", "f1_macro", "f1_micro");
