@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 namespace MultiTask.Data;
 
 /// <summary>Mean and standard deviation of each column of an input or a target.</summary>
