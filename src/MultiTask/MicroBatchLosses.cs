@@ -1,3 +1,5 @@
+using MultiTask.Diagnostics;
+using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -47,6 +49,9 @@ public sealed class MicroBatchLosses
     /// <summary>The part of each loss in the whole batch's, in (0, 1].</summary>
     public TaskMap<double> Shares { get; }
 
+    /// <summary>The tasks of the whole batch, in its order, so that a method sees the same order however the batch is divided.</summary>
+    internal IReadOnlyList<string> Order { get => field ?? Losses.Tasks; init; }
+
     /// <summary>The values of the losses, on the host; known once the balancer has looked at them.</summary>
     internal TaskMap<double> Values { get; private set; } = [];
 
@@ -80,5 +85,5 @@ public sealed class MicroBatchLosses
         return this;
     }
 
-    internal MicroBatchLosses With(TaskMap<Tensor> losses) => new MicroBatchLosses(losses, Shares).Checked();
+    internal MicroBatchLosses With(TaskMap<Tensor> losses) => new MicroBatchLosses(losses, Shares) { Order = Order }.Checked();
 }

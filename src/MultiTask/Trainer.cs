@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using MultiTask.Diagnostics;
 using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -75,7 +76,7 @@ public sealed class Trainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(train);
         options ??= new();
-        options.Check(Model, Optimizer, validated: validation is not null);
+        options.Check(Model, Optimizer, validation);
         FirstBatch.Check(Model, train, "training", options.BalanceAt);
         if (validation is not null)
         {

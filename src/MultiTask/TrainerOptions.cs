@@ -53,22 +53,22 @@ public sealed class TrainerOptions
     public IReadOnlyList<TrainerCallback> Callbacks { get; init; } = [];
 
     /// <summary>Finds before the first step what does not fit.</summary>
-    internal void Check(MultiTaskModel model, Optimizer optimizer, bool validated)
+    internal void Check(MultiTaskModel model, Optimizer optimizer, BatchSource? validation)
     {
         Expect(Epochs >= 1, nameof(Epochs), "at least 1", Epochs);
         Expect(Steps is null or >= 1, nameof(Steps), "at least 1", Steps);
         Expect(AccumulateBatches >= 1, nameof(AccumulateBatches), "at least 1", AccumulateBatches);
         Expect(ClipGradientNorm is null or > 0, nameof(ClipGradientNorm), "positive", ClipGradientNorm);
         Expect(Patience is null or >= 1, nameof(Patience), "at least 1", Patience);
-        Expect(Patience is null || validated, nameof(Patience), "absent where there is no validation data", Patience);
+        Expect(Patience is null || validation is not null, nameof(Patience), "absent where there is no validation data", Patience);
         Expect(
             BalanceAt == BalanceAt.SharedParameters || AccumulateBatches == 1,
             nameof(AccumulateBatches),
             "1 where gradients are balanced at the representation, which is another one in each batch",
             AccumulateBatches);
-        if (validated)
+        if (validation is not null)
         {
-            Selection.Check(model.Tasks);
+            Selection.Check(model.Tasks.Filter((task, _) => validation.Tasks.Contains(task)));
         }
 
         if (CheckpointPath is not null)

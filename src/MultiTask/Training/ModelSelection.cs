@@ -29,7 +29,9 @@ public abstract class ModelSelection
     public static ModelSelection MeanRelativeImprovement(Evaluation baseline)
     {
         ArgumentNullException.ThrowIfNull(baseline);
-        return By(report => DeltaM.Of(Validated(report), baseline).Mean);
+        return new Function(
+            report => DeltaM.Of(Validated(report), baseline).Mean,
+            tasks => ExpectTasks(tasks, baseline.Tasks.Tasks));
     }
 
     /// <summary>By a function of the report.</summary>
@@ -45,7 +47,8 @@ public abstract class ModelSelection
     /// <returns>Higher is better; NaN is never best.</returns>
     public abstract double Score(EpochReport report);
 
-    /// <summary>Finds before the first step whether the tasks have what is asked for.</summary>
+    /// <summary>Finds before the first step whether there is what is asked for.</summary>
+    /// <param name="tasks">The model's tasks of which the validation data may have labels.</param>
     internal virtual void Check(TaskMap<LearningTask> tasks)
     {
     }
@@ -53,11 +56,18 @@ public abstract class ModelSelection
     private static Evaluation Validated(EpochReport report) => report.Validation
         ?? throw new InvalidOperationException("Model selection by validation needs validation data. Found none in the report.");
 
+    private static void ExpectTasks(TaskMap<LearningTask> tasks, IReadOnlyList<string> expected)
+    {
+        if (expected.Any(task => !tasks.Contains(task)))
+        {
+            throw new ArgumentException($"Selection is by the tasks {TaskNames.List(expected)}, which model and validation data should have. Found {TaskNames.List(tasks.Tasks)}.");
+        }
+    }
+
     private static void ExpectMetric(TaskMap<LearningTask> tasks, string task, string metric)
     {
-        var known = tasks.TryGetValue(task, out var own)
-            ? own.CreateMetrics().Select(m => m.Name).ToArray()
-            : throw new ArgumentException($"Selection is by task '{task}', which the model has not. Found {TaskNames.List(tasks.Tasks)}.");
+        ExpectTasks(tasks, [task]);
+        var known = tasks[task].CreateMetrics().Select(m => m.Name).ToArray();
         if (!known.Contains(metric))
         {
             throw new ArgumentException($"Task '{task}': selection is by its metric '{metric}', which it has not. Found {TaskNames.List(known)}.");

@@ -11,7 +11,7 @@ internal sealed class StepLosses(TaskMap<LabelTotal> total)
     /// <summary>A batch's losses, with the part that each has in the step's.</summary>
     public MicroBatchLosses Add(TaskMap<Tensor> losses, TaskMap<LabelTotal> labels)
     {
-        MicroBatchLosses batch = new(losses, losses.Map((task, _) => labels[task].Weight / total[task].Weight));
+        MicroBatchLosses batch = new(losses, losses.Map((task, _) => labels[task].Weight / total[task].Weight)) { Order = total.Tasks };
         batches.Add(batch);
         return batch;
     }

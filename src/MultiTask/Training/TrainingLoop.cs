@@ -17,6 +17,7 @@ internal sealed class TrainingLoop(
 {
     private readonly TrainingStep step = new(trainer.Model, trainer.Balancer, trainer.Optimizer, parameters, options);
     private readonly Stopwatch clock = new();
+    private NonFiniteException? lastFault;
 
     /// <summary>Runs to the end and says why it ended.</summary>
     public StopReason Run(Func<bool> stopRequested, CancellationToken cancellation)
@@ -91,6 +92,7 @@ internal sealed class TrainingLoop(
         if (report.Skipped)
         {
             run.Skipped++;
+            lastFault = report.Fault;
         }
         else
         {
@@ -181,7 +183,7 @@ internal sealed class TrainingLoop(
         if (run.Skipped >= StepsFor(run.BatchesRead))
         {
             throw new InvalidOperationException(
-                $"Every step of epoch {run.Epoch} was skipped: no batch had a label, or every loss or gradient was NaN or infinite.");
+                $"Every step of epoch {run.Epoch} was skipped: {lastFault?.Message ?? "no batch had a label."}", lastFault);
         }
     }
 

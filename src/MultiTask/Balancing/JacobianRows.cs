@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace MultiTask;
+namespace MultiTask.Balancing;
 
 /// <summary>Gathers the rows of a Jacobian, micro-batch by micro-batch, through the leaves' <c>.grad</c>.</summary>
 /// <remarks>
@@ -96,9 +96,14 @@ internal sealed class JacobianRows
     private void Prepare(MicroBatchLosses batch)
     {
         var known = losses.Count;
+        foreach (var task in batch.Order)
+        {
+            losses.TryAdd(task, 0);
+        }
+
         foreach (var (task, value) in batch.Values)
         {
-            losses[task] = losses.GetValueOrDefault(task) + (batch.Shares[task] * value);
+            losses[task] += batch.Shares[task] * value;
         }
 
         if (losses.Count > known)
