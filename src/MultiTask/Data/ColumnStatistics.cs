@@ -1,4 +1,3 @@
-using MultiTask.Diagnostics;
 namespace MultiTask.Data;
 
 /// <summary>Mean and standard deviation of each column of an input or a target.</summary>
