@@ -11,6 +11,7 @@ namespace QuickStart;
 internal sealed class Schools : IDisposable
 {
     private readonly MultiTaskDataset pupils;
+    private readonly Dictionary<long, StudyData> splits = [];
     private readonly string[] schoolOfPupil;
 
     public Schools(string path)
@@ -44,14 +45,29 @@ internal sealed class Schools : IDisposable
 
     public int Columns => (int)pupils.Inputs[0].shape[1];
 
-    /// <summary>30 % of each school's pupils to learn from, 10 % to stop by, the others to test.</summary>
+    /// <summary>30 % of each school's pupils to learn from, 10 % to stop by, the others to test; the same for a seed each time.</summary>
     public StudyData Split(long seed)
     {
-        var (train, validation, test) = pupils.Split(0.3, 0.1, Splitter.Stratified(schoolOfPupil, (int)seed));
-        var scale = Standardizer.Fit(train);
-        return new(Whole(train), Whole(validation), Whole(test));
+        if (!splits.TryGetValue(seed, out var split))
+        {
+            splits[seed] = split = MakeSplit((int)seed);
+        }
 
-        BatchSource Whole(MultiTaskDataset part) => scale.Apply(part).Batches(part.Count, shuffle: false);
+        return split;
+    }
+
+    private StudyData MakeSplit(int seed)
+    {
+        var (train, validation, test) = pupils.Split(0.3, 0.1, Splitter.Stratified(schoolOfPupil, seed));
+        using (train)
+        using (validation)
+        using (test)
+        {
+            var scale = Standardizer.Fit(train);
+            return new(Whole(train), Whole(validation), Whole(test));
+
+            BatchSource Whole(MultiTaskDataset part) => scale.Apply(part).Batches(part.Count, shuffle: false);
+        }
     }
 
     /// <summary>The part of the scores' variance, over the pupils of all schools, that a model explains.</summary>

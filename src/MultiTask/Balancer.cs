@@ -14,7 +14,8 @@ namespace MultiTask;
 /// gradient; every other leaf (heads, learned loss weights) holds the gradient of its own losses: as the scalar gives it
 /// on the loss rungs, unweighted on the gradient rungs unless <see cref="GramianWeighting.WeightHeads"/> is set. A leaf
 /// that no loss reaches keeps the <c>.grad</c> it had. Nothing is zeroed, stepped, printed or disposed, and the graph of
-/// the losses is freed. If <c>Backward</c> throws, the shared parameters' gradients are as they were.
+/// the losses is freed. If <c>Backward</c> throws, the shared parameters' gradients are as they were
+/// (on the loss rungs: unless an earlier micro-batch of the same call has been differentiated).
 /// </para>
 /// <para>
 /// The ladder: <see cref="Scalarizer"/> (losses → one scalar), <see cref="LossWeighting"/> (losses → weights),

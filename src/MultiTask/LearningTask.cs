@@ -296,6 +296,9 @@ public abstract class LearningTask
     /// <param name="found">What is, such as "Int64".</param>
     protected ArgumentException Mismatch(string expected, string found) => new($"Task '{Name}': {expected}. Found {found}.");
 
+    /// <summary>The metrics to judge by: the task's own, or the kind's.</summary>
+    internal IReadOnlyList<Metric> FreshMetrics() => Metrics?.Invoke() ?? CreateMetrics();
+
     private Tensor? MeanLoss(Tensor output, Tensor target, Tensor? weights)
     {
         var labels = PresentLabels.Of(output, target, Present(target));

@@ -101,7 +101,7 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
     /// <returns>
     /// One scalar, the mean over all its labels in the batch, for each task that has any; possibly none. Where a task is in
     /// several parts, its samples are put together first; if their shapes do not allow it (sequences of unlike lengths), each
-    /// part's mean counts by the number of its labels.
+    /// part's mean counts by the weight of its labels.
     /// </returns>
     public TaskMap<Tensor> Losses(MultiTaskBatch batch)
     {
@@ -141,7 +141,7 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
         }
 
         var means = parts
-            .Select(part => (Loss: Loss(task, part), Labels: (double)task.CountLabels(part.Target)))
+            .Select(part => (Loss: Loss(task, part), Labels: task.TotalWeight(task.CountLabels(part.Target), part.Target, part.Weights)))
             .Where(part => part.Loss is not null)
             .ToArray();
         var labels = means.Sum(part => part.Labels);

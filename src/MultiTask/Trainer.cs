@@ -87,7 +87,7 @@ public sealed class Trainer : IDisposable
         var schedule = options.Schedule is { } make ? new ScheduleReplay(make(Optimizer)) : null;
         options.Check(schedule, validated: validation is not null);
         Begin(schedule);
-        document = r => r.Save(train.Fingerprint, validation?.Fingerprint, schedule?.History);
+        document = r => r.Save(TrainingSetup.Of(Model, Balancer), train.Fingerprint, validation?.Fingerprint, schedule?.History);
         stopRequested = false;
 
         using var mode = new ModeScope(Model, training: true);

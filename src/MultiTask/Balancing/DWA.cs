@@ -40,11 +40,19 @@ public sealed class DWA : LossWeighting
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">There is a task that the method was not built for.</exception>
+    /// <exception cref="ArgumentException">There is a task that the method was not built for, or a negative loss.</exception>
     public override double[] Weigh(TaskMap<double> losses)
     {
         ArgumentNullException.ThrowIfNull(losses);
         TaskNames.ExpectKnown(losses.Tasks, epochs.Tasks, nameof(DWA));
+        foreach (var (task, loss) in losses)
+        {
+            if (loss < 0)
+            {
+                throw new ArgumentException($"Task '{task}': DWA compares losses by their ratio and needs them non-negative. Found {loss}.");
+            }
+        }
+
         var seen = TaskMap.Create(epochs.Tasks.Select(task => (task, Epoch.From(epochs[task]))));
         foreach (var (task, loss) in losses)
         {

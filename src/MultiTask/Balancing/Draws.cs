@@ -3,18 +3,18 @@ using static TorchSharp.torch;
 namespace MultiTask.Balancing;
 
 /// <summary>
-/// A balancer's own random numbers: each draw starts a generator from the seed and the number of draws before it, which
-/// is a buffer. So a resumed run goes on as if it had not stopped, and nobody else's random numbers are touched.
+/// A balancer's own random numbers: each draw starts a generator from the seed and the number of draws before it. Both
+/// are buffers. So a resumed run goes on as if it had not stopped, and nobody else's random numbers are touched.
 /// </summary>
 internal sealed class Draws : nn.Module
 {
-    private readonly ulong seed;
+    private Tensor seed;
     private Tensor count;
 
     public Draws(long seed)
         : base(nameof(Draws))
     {
-        this.seed = unchecked((ulong)seed);
+        this.seed = tensor(seed).DetachFromDisposeScope();
         count = zeros([], ScalarType.Int64).DetachFromDisposeScope();
         RegisterComponents();
     }
@@ -31,6 +31,7 @@ internal sealed class Draws : nn.Module
     {
         if (disposing)
         {
+            seed.Dispose();
             count.Dispose();
         }
 
@@ -43,7 +44,7 @@ internal sealed class Draws : nn.Module
         using var scope = NewDisposeScope();
         var n = (ulong)count.cpu().item<long>() + 1;
         count.add_(1);
-        var z = unchecked(seed + (n * 0x9E3779B97F4A7C15));
+        var z = unchecked((ulong)seed.cpu().item<long>() + (n * 0x9E3779B97F4A7C15));
         z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
         z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
         return z ^ (z >> 31);

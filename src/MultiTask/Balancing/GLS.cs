@@ -18,7 +18,8 @@ public sealed class GLS : Scalarizer
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">A loss is not positive.</exception>
+    /// <exception cref="ArgumentException">A loss is negative.</exception>
+    /// <exception cref="NonFiniteException">A loss is 0: its logarithm is infinite.</exception>
     public override Tensor Scalarize(TaskMap<Tensor> losses)
     {
         ArgumentNullException.ThrowIfNull(losses);

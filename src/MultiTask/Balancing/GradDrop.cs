@@ -41,7 +41,7 @@ public sealed class GradDrop : GradientAggregator
         var g = jacobian.Matrix;
         using var generator = draws.Next(g.device);
         var size = g.abs().sum(dim: 0);
-        var positive = ((g.sum(dim: 0) / size.clamp_min(double.Epsilon)).nan_to_num(0) + 1) * 0.5;
+        var positive = ((g.sum(dim: 0) / size).nan_to_num(0) + 1) * 0.5;
         var u = rand([g.shape[1]], g.dtype, g.device, generator: generator);
         var kept = where(positive.gt(u), g.clamp_min(0), g.clamp_max(0));
         var leaks = tensor(jacobian.Tasks.Select(t => leak.TryGetValue(t, out var l) ? l : 0).ToArray()).to(g.dtype).to(g.device).unsqueeze(1);

@@ -22,7 +22,8 @@ public sealed class LogLosses : LossTransform
         : base(nameof(LogLosses), inner) => RegisterComponents();
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The loss is not positive.</exception>
+    /// <exception cref="ArgumentException">The loss is negative.</exception>
+    /// <exception cref="NonFiniteException">The loss is 0: its logarithm is infinite.</exception>
     public override Tensor Transform(string task, Tensor loss)
     {
         ArgumentNullException.ThrowIfNull(loss);

@@ -7,6 +7,11 @@ internal static class PositiveLosses
     {
         foreach (var (task, loss) in losses)
         {
+            if (loss == 0)
+            {
+                throw new NonFiniteException(task, "logarithm of the loss", double.NegativeInfinity);
+            }
+
             if (!(loss > 0))
             {
                 throw new ArgumentException($"Task '{task}': {method} needs positive losses. Found {loss}.");

@@ -13,8 +13,8 @@ namespace MultiTask.Diagnostics;
 /// <remarks>
 /// The baseline is trained as the candidates are: same optimizer (unless a candidate brings its own), same options. Trained
 /// alone, a task's network reads the samples that have a label of the task, in the batches of the common source. Every
-/// training starts torch's random numbers from its seed, so that it depends on no other, and in the end they are what they
-/// were before.
+/// training starts torch's random numbers from its seed, so that it depends on no other; in the end those of the CPU are what
+/// they were before.
 /// </remarks>
 public sealed class TransferStudy
 {
@@ -56,6 +56,11 @@ public sealed class TransferStudy
         if (Seeds.Count == 0)
         {
             throw new ArgumentException($"`{nameof(Seeds)}` should have at least one seed. Found none.");
+        }
+
+        if (Options.CheckpointPath is { } path)
+        {
+            throw new ArgumentException($"`{nameof(Options)}` should have no checkpoint path, because all trainings would share the file. Found '{path}'.");
         }
 
         string[] names = [Baseline, .. candidates.Select(c => c.Name)];

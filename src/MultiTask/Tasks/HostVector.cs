@@ -19,6 +19,7 @@ internal sealed class HostVector(double[] values)
         var latest = copy;
         if (latest is null || latest.dtype != other.dtype || latest.device_type != other.device_type || latest.device_index != other.device_index)
         {
+            copy?.Dispose();
             copy = latest = tensor(values, other.dtype, other.device).DetachFromDisposeScope();
         }
 

@@ -42,7 +42,7 @@ internal sealed class Checkpoint : IDisposable
         });
 
     /// <summary>Reads a file, compares all of it with what it is for, and only then restores model and balancer.</summary>
-    public static Checkpoint Load(string path, nn.Module model, Balancer balancer, optim.Optimizer optimizer)
+    public static Checkpoint Load(string path, MultiTaskModel model, Balancer balancer, optim.Optimizer optimizer)
     {
         using var scope = NewDisposeScope();
         using var file = CheckpointReader.Open(path);
@@ -64,6 +64,7 @@ internal sealed class Checkpoint : IDisposable
 
             optimizerState.Check(optimizer);
             RandomState.Check(random, source);
+            ExpectSetup(path, document.Setup, TrainingSetup.Of(model, balancer));
         }
         catch
         {
@@ -90,6 +91,14 @@ internal sealed class Checkpoint : IDisposable
         {
             throw new InvalidDataException(
                 $"'{Path}' belongs to a run with {(Document.Schedule is { } own ? $"the learning-rate schedule {own.Scheduler}" : "no learning-rate schedule")}. Found {(hasSchedule ? "one" : "none")} in the options.");
+        }
+    }
+
+    private static void ExpectSetup(string path, string saved, string setup)
+    {
+        if (saved != setup)
+        {
+            throw new InvalidDataException($"'{path}' belongs to a run of another model or method. Expected {setup}. Found {saved}. Nothing is changed.");
         }
     }
 

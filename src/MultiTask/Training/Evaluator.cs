@@ -42,7 +42,7 @@ internal static class Evaluator
             sums.Add(name, loss, LabelTotal.Of(task, part.Targets[name], weights));
             if (!metrics.TryGetValue(name, out var gathered))
             {
-                metrics[name] = gathered = task.Metrics?.Invoke() ?? task.CreateMetrics();
+                metrics[name] = gathered = task.FreshMetrics();
             }
 
             foreach (var metric in gathered)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MultiTask.Data;
 using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
@@ -7,9 +8,15 @@ namespace MultiTask.Training;
 /// <summary>Finds before the first step what would fail in it: names, shapes, dtypes, and where gradients can be balanced.</summary>
 internal static class FirstBatch
 {
+    /// <summary>Checks the first batch of the data; of data from several sources, the first of each.</summary>
     public static void Check(MultiTaskModel model, BatchSource data, string what, BalanceAt balanceAt)
     {
         TaskNames.ExpectKnown(data.Tasks, model.Tasks.Tasks, "The model");
+        foreach (var source in (data as CombinedSource)?.Sources ?? [])
+        {
+            Check(model, source, what, BalanceAt.SharedParameters);
+        }
+
         using var mode = new ModeScope(model, training: false);
         using var off = no_grad();
         using var scope = NewDisposeScope();
@@ -42,7 +49,7 @@ internal static class FirstBatch
         {
             return model.Outputs(part.Inputs, part.Targets.Tasks);
         }
-        catch (ExternalException)
+        catch (Exception e) when (e is ExternalException or InvalidOperationException)
         {
             foreach (var task in part.Targets.Tasks)
             {
@@ -59,7 +66,7 @@ internal static class FirstBatch
         {
             model.Outputs(part.Inputs, [task]);
         }
-        catch (ExternalException refusal)
+        catch (Exception refusal) when (refusal is ExternalException or InvalidOperationException)
         {
             var found = string.Join(" and ", part.Inputs.Select(t => $"{t.dtype} {Shape.Of(t)} on {t.device}"));
             throw new ArgumentException(
@@ -67,12 +74,21 @@ internal static class FirstBatch
         }
     }
 
+    /// <summary>One representation for all tasks takes one part.</summary>
+    public static void ExpectOnePart(MultiTaskBatch batch)
+    {
+        if (batch.Parts.Count > 1)
+        {
+            throw new ArgumentException("Balancing at the representation needs all tasks to read the same inputs. Found batches of several parts; balance at the shared parameters.");
+        }
+    }
+
     private static void CheckRepresentation(MultiTaskModel model, MultiTaskBatch batch)
     {
-        if (batch.Parts.Count > 1 || model.Tasks.Values.Any(t => t.Adapter is not null))
+        ExpectOnePart(batch);
+        if (model.Tasks.Values.Any(t => t.Adapter is not null))
         {
-            throw new ArgumentException(
-                "Balancing at the representation needs all tasks to read the same inputs. Found batches of several parts, or tasks with adapters; balance at the shared parameters.");
+            throw new ArgumentException("Balancing at the representation needs all tasks to read the same inputs. Found tasks with adapters; balance at the shared parameters.");
         }
 
         model.Trunk.call(batch.Parts[0].Inputs).Cut().SharedCut();

@@ -19,7 +19,7 @@ internal static class GradientNorm
         using var scope = NewDisposeScope();
         var all = gradients.ToArray();
         var norm = Norm(all);
-        return double.IsFinite(norm) ? norm : Norm([.. all.Select(g => g.to(ScalarType.Float64))]);
+        return double.IsFinite(norm) ? norm : Norm([.. all.Select(g => g.cpu().to(ScalarType.Float64))]);
     }
 
     private static double Norm(Tensor[] gradients)
@@ -28,7 +28,7 @@ internal static class GradientNorm
         foreach (var alike in gradients.GroupBy(g => g.dtype))
         {
             var norms = (Tensor)Script.invoke("norms", [alike.ToArray()]);
-            squares += norms.to(ScalarType.Float64).square().sum().item<double>();
+            squares += norms.cpu().to(ScalarType.Float64).square().sum().item<double>();
         }
 
         return Math.Sqrt(squares);

@@ -67,7 +67,7 @@ public abstract class ModelSelection
     private static void ExpectMetric(TaskMap<LearningTask> tasks, string task, string metric)
     {
         ExpectTasks(tasks, [task]);
-        var known = tasks[task].CreateMetrics().Select(m => m.Name).ToArray();
+        var known = tasks[task].FreshMetrics().Select(m => m.Name).ToArray();
         if (!known.Contains(metric))
         {
             throw new ArgumentException($"Task '{task}': selection is by its metric '{metric}', which it has not. Found {TaskNames.List(known)}.");

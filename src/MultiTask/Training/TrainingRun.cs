@@ -44,8 +44,8 @@ internal sealed class TrainingRun : IDisposable
         Replace(model.state_dict().ToDictionary(p => p.Key, p => p.Value.clone()));
     }
 
-    public RunDocument Save(string train, string? validation, ScheduleHistory? schedule) =>
-        new(Epoch, BatchesRead, Steps, Skipped, LearningRate, Sums.Save(), [.. Epochs], BestScore, EpochsSinceBest, train, validation, schedule);
+    public RunDocument Save(string setup, string train, string? validation, ScheduleHistory? schedule) =>
+        new(setup, Epoch, BatchesRead, Steps, Skipped, LearningRate, Sums.Save(), [.. Epochs], BestScore, EpochsSinceBest, train, validation, schedule);
 
     public static TrainingRun From(RunDocument saved, Dictionary<string, Tensor> best)
     {
@@ -84,6 +84,7 @@ internal sealed class TrainingRun : IDisposable
 }
 
 /// <summary>A run in a checkpoint.</summary>
+/// <param name="Setup">What trained: <see cref="TrainingSetup"/>.</param>
 /// <param name="Epoch">The epoch that is under way.</param>
 /// <param name="BatchesRead">How many of its batches have been read.</param>
 /// <param name="Steps">How many steps the optimizer has made.</param>
@@ -97,6 +98,7 @@ internal sealed class TrainingRun : IDisposable
 /// <param name="Validation">The fingerprint of the validation data.</param>
 /// <param name="Schedule">What the learning-rate schedule did.</param>
 internal sealed record RunDocument(
+    string Setup,
     int Epoch,
     int BatchesRead,
     long Steps,

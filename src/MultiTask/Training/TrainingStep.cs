@@ -35,7 +35,11 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         {
             ExpectFiniteInputs(batches);
             Balance(batches, labels, losses);
-            model.Penalty()?.backward();
+            if (model.Penalty() is { requires_grad: true } penalty)
+            {
+                penalty.backward();
+            }
+
             ExpectFiniteGradients(total.Tasks);
         }
         catch (Exception e)
@@ -74,6 +78,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
     {
         if (options.BalanceAt == BalanceAt.Representation)
         {
+            FirstBatch.ExpectOnePart(batches[0]);
             var part = batches[0].Parts[0];
             var representation = model.Trunk.call(part.Inputs).Cut();
             var outputs = model.Outputs(representation, part.Targets.Tasks);
@@ -93,8 +98,13 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
     private TaskMap<LabelTotal> Sum(IEnumerable<TaskMap<LabelTotal>> parts)
     {
         var sums = new Dictionary<string, LabelTotal>(StringComparer.Ordinal);
-        foreach (var (task, total) in parts.SelectMany(p => p).Where(t => t.Value.Weight > 0))
+        foreach (var (task, total) in parts.SelectMany(p => p).Where(t => t.Value.Weight != 0))
         {
+            if (!(total.Weight > 0) || !double.IsFinite(total.Weight))
+            {
+                throw new ArgumentException($"Task '{task}': the sample weights of a batch should be finite and non-negative. Found a sum of {total.Weight}.");
+            }
+
             sums[task] = sums.GetValueOrDefault(task) + total;
         }
 

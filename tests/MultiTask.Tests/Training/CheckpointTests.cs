@@ -65,6 +65,15 @@ public sealed class CheckpointTests : IDisposable
         Refused("*DWA*'epochs.c'*missing*", balancer: () => new DWA(Rig.Tasks));
     }
 
+    /// <summary>The state of PCGrad and of RLW are one seed and one count each: a run went on under the other.</summary>
+    [Fact]
+    public void Another_method_with_state_alike_is_refused()
+    {
+        Save();
+        Refused("*another model or method*HardSharing; RLW; a: RegressionTask*Found HardSharing; PCGrad;*", balancer: () => new RLW());
+        Refused("*LogLosses of PCGrad*", balancer: () => new LogLosses(new PCGrad()));
+    }
+
     [Fact]
     public void Another_optimizer_is_refused()
     {

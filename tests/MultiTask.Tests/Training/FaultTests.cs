@@ -88,6 +88,35 @@ public sealed class FaultTests
         setup.Bits.Should().Be(twin.Bits);
     }
 
+    /// <summary>The penalty on frozen towers needs no gradient, and its backward failed.</summary>
+    [Fact]
+    public void A_penalty_on_frozen_towers_is_passed_over()
+    {
+        using var data = Rig.Data();
+        using var model = new MultiTaskModel(new MultiTask.Sharing.SoftSharing(Rig.Tasks, () => Rig.Encoder(), new MultiTask.Sharing.L2Distance(1)), Rig.LearningTasks());
+        model.to(ScalarType.Float64);
+        foreach (var parameter in model.Trunk.parameters())
+        {
+            parameter.requires_grad = false;
+        }
+
+        using var trainer = new Trainer(model, new EqualWeights(), Rig.Sgd());
+        trainer.Fit(data.Batches(4), options: new() { Epochs = 1 }).Epochs.Should().HaveCount(1);
+    }
+
+    /// <summary>A task with weights that are no number dropped out of the step without a word.</summary>
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(-1)]
+    public void Sample_weights_that_are_none_are_refused(double weight)
+    {
+        using var data = Rig.Data();
+        var source = new Batches(Rig.Tasks, e => [() => data.Batches(12).Epoch(e).Single(), () => new MultiTaskBatch(data.Inputs, data.Targets, [("b", full([12], weight, ScalarType.Float64))])]);
+        using var model = Rig.Model();
+        using var trainer = new Trainer(model, new EqualWeights(), Rig.Sgd());
+        trainer.Invoking(t => t.Fit(source)).Should().Throw<ArgumentException>().WithMessage("Task 'b'*sample weights*");
+    }
+
     [Fact]
     public void The_task_is_named_whose_head_has_the_gradient()
     {

@@ -114,6 +114,28 @@ public sealed class FirstBatchTests : IDisposable
         Refused(new Together([data.Batches(4), data.Batches(3)]), "*several parts*", new() { BalanceAt = BalanceAt.Representation });
     }
 
+    /// <summary>The first batch of sources read in turns is of the first source: the others were found at the second step.</summary>
+    [Fact]
+    public void Every_source_of_several_is_looked_at()
+    {
+        Refused(new RoundRobin([data.Batches(4), With("a", zeros(12, ScalarType.Int64))], EpochLength.SumOfBatches), "Task 'a'*floating point*Int64*");
+        Refused(new RoundRobin([data.Batches(4), new Together([data.Batches(4), With("c", full([12], 3L, ScalarType.Int64))])], EpochLength.SumOfBatches), "Task 'c'*Found 3*");
+    }
+
+    /// <summary>Only the first part of later batches was trained on.</summary>
+    [Fact]
+    public void Balancing_at_the_representation_refuses_parts_in_any_batch()
+    {
+        var source = new Batches(Rig.Tasks, e => [() => data.Batches(12).Epoch(e).Single(), () => new Together([data.Batches(12), data.Batches(12)]).Epoch(e).First()]);
+        using var model = Rig.Model();
+        using var trainer = new Trainer(model, new PCGrad(), Rig.Adam());
+        trainer.Invoking(t => t.Fit(source, options: new() { BalanceAt = BalanceAt.Representation })).Should().Throw<ArgumentException>().WithMessage("*several parts*");
+    }
+
+    [Fact]
+    public void Inputs_of_too_many_tensors() =>
+        Refused(new MultiTaskDataset([data.Inputs[0], data.Inputs[0]], data.Targets).Batches(4), "Task 'a'*training data*one tensor*");
+
     private BatchSource With(string task, Tensor target) =>
         new MultiTaskDataset(data.Inputs, data.Targets.Map((t, own) => t == task ? target : own)).Batches(4);
 

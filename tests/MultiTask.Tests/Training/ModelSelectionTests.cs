@@ -28,6 +28,21 @@ public sealed class ModelSelectionTests : IDisposable
         history.Epochs.Where(e => e.IsBest).Select(e => e.Score).Should().BeInAscendingOrder();
     }
 
+    /// <summary>Selection looked among the metrics of the kind, and so refused the task's own.</summary>
+    [Fact]
+    public void A_metric_of_the_task_s_own_counts()
+    {
+        var own = LearningTask.Regression("a", TorchSharp.torch.nn.Linear(6, 1), metrics: () => [new MultiTask.Metrics.MeanAbsoluteError()]);
+        using var model = (MultiTaskModel)new MultiTaskModel(new MultiTask.Sharing.HardSharing(Rig.Encoder()), [own]).to(ScalarType.Float64);
+        using var trainer = new Trainer(model, new EqualWeights(), Rig.Sgd());
+        using var data = new MultiTaskDataset(train.Inputs, [("a", train.Targets["a"])]);
+
+        var history = trainer.Fit(data.Batches(4), data.Batches(4, shuffle: false), new() { Epochs = 3, Selection = ModelSelection.Metric("a", "mae") });
+
+        history.Epochs.Should().OnlyContain(e => e.Score == -e.Validation!["a"]["mae"]);
+        trainer.Invoking(t => t.Fit(data.Batches(4), data.Batches(4), new() { Selection = ModelSelection.Metric("a", "rmse") })).Should().Throw<ArgumentException>().WithMessage("*'rmse'*Found 'mae'*");
+    }
+
     [Theory]
     [InlineData("a", "rmse", -1)]
     [InlineData("a", "r2", 1)]
