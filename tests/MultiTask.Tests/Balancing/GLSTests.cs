@@ -41,12 +41,11 @@ public sealed class GLSTests
         gls.Scalarize(losses).item<double>().Should().BeApproximately(1e-20, 1e-32);
     }
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(-1)]
-    public void Refuses_losses_that_are_not_positive(double loss)
+    [Fact]
+    public void Refuses_losses_that_are_not_positive()
     {
         using var gls = new GLS();
-        gls.Invoking(g => g.Scalarize(Scalars.Of(("a", 1), ("b", loss)))).Should().Throw<ArgumentException>().WithMessage($"*'b'*positive*{loss}*");
+        gls.Invoking(g => g.Scalarize(Scalars.Of(("a", 1), ("b", -1)))).Should().Throw<ArgumentException>().WithMessage("*'b'*positive*-1*");
+        gls.Invoking(g => g.Scalarize(Scalars.Of(("a", 1), ("b", 0)))).Should().Throw<NonFiniteException>().WithMessage("*'b'*logarithm of the loss*");
     }
 }
