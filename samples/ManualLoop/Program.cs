@@ -64,6 +64,7 @@ SaveAndLoad();
 void SaveAndLoad()
 {
     using var scope = NewDisposeScope();
+    manual_seed(0);
     var (train, test) = MultiDigits.Load(pictures, pictures / 2, seed: 0);
     using var net = new DigitNet();
     using var balancer = new PCGrad();

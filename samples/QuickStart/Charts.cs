@@ -15,27 +15,25 @@ internal static class Charts
         Fonts.Default = Font;
     }
 
-    /// <summary>Each method's values as points and their mean as a bar.</summary>
+    /// <summary>Each method's values as points, and their mean as a line across.</summary>
     public static void Comparison(string path, string title, string axis, IReadOnlyList<(string Method, double[] Seeds)> rows)
     {
         using var plot = new Plot();
         for (var i = 0; i < rows.Count; i++)
         {
             var (position, seeds) = (rows.Count - 1 - i, rows[i].Seeds);
-            var bar = plot.Add.Bar(position, seeds.Average());
-            bar.Horizontal = true;
-            bar.Color = Colours.GetColor(i).WithAlpha(0.6);
             var points = plot.Add.ScatterPoints(seeds, [.. seeds.Select(_ => (double)position)]);
-            points.Color = Colors.Black;
-            points.MarkerSize = 5;
+            points.Color = Colours.GetColor(i);
+            points.MarkerSize = 9;
+            var mean = plot.Add.Line(seeds.Average(), position - 0.3, seeds.Average(), position + 0.3);
+            mean.Color = Colours.GetColor(i);
+            mean.LineWidth = 3;
         }
 
-        var least = rows.Min(r => r.Seeds.Min());
-        plot.Axes.SetLimits(Math.Floor((least - 0.02) * 20) / 20, Math.Ceiling(rows.Max(r => r.Seeds.Max()) * 50) / 50, -0.6, rows.Count - 0.4);
+        plot.Axes.SetLimitsY(-0.6, rows.Count - 0.4);
         plot.Axes.Left.SetTicks([.. rows.Select((_, i) => (double)(rows.Count - 1 - i))], [.. rows.Select(r => r.Method)]);
         plot.Title(title);
         plot.XLabel(axis);
-        plot.HideGrid();
         plot.SavePng(path, 900, 80 + (60 * rows.Count));
     }
 

@@ -19,9 +19,9 @@ internal sealed class Methods(IReadOnlyList<string> schools, int columns)
     public IReadOnlyList<Candidate> Candidates =>
     [
         new(Pooled, () => Model(new HardSharing(Trunk()), PooledHeads(), new EqualWeights())) { Optimizer = AdamW(0.01, 1) },
-        new("hard sharing", () => Model(new HardSharing(Trunk()), Heads(), new EqualWeights())) { Optimizer = AdamW(0.003, 1) },
-        new("hard sharing, PCGrad", () => Model(new HardSharing(Trunk()), Heads(), new PCGrad())) { Optimizer = AdamW(0.003, 1) },
-        new("hard sharing, uncertainty", () => Model(new HardSharing(Trunk()), Heads(), new UncertaintyWeighting(Heads()))) { Optimizer = AdamW(0.003, 1) },
+        new("hard sharing", () => Model(new HardSharing(Trunk()), Heads(), new EqualWeights())) { Optimizer = AdamW(0.01, 1) },
+        new("hard sharing, PCGrad", () => Model(new HardSharing(Trunk()), Heads(), new PCGrad())) { Optimizer = AdamW(0.01, 1) },
+        new("hard sharing, uncertainty", () => Model(new HardSharing(Trunk()), Heads(), new UncertaintyWeighting(Heads()))) { Optimizer = AdamW(0.01, 1) },
         new("soft sharing", () => Soft(10)) { Optimizer = AdamW(0.01, 0.01) },
     ];
 

@@ -8,6 +8,11 @@ using Spectre.Console;
 using static TorchSharp.torch;
 
 set_num_threads(1); // small networks: a second thread costs more than it brings
+if (Console.IsOutputRedirected)
+{
+    AnsiConsole.Profile.Width = 120; // a log has no width of its own
+}
+
 var brief = args.Contains("--short");
 
 using var schools = new Schools(Path.Combine(AppContext.BaseDirectory, "data", "Exam.csv"));
@@ -50,7 +55,7 @@ double[] Explained(string method) =>
 var explained = comparison.Methods.ToDictionary(m => m, Explained);
 var table = new Table().Border(TableBorder.Rounded)
     .AddColumn("method").AddColumn("explained variance", c => c.RightAligned()).AddColumn("Δm", c => c.RightAligned())
-    .AddColumn("better than\nsingle-task", c => c.RightAligned()).AddColumn("better than\npooled", c => c.RightAligned());
+    .AddColumn("better than one a school", c => c.RightAligned()).AddColumn("better than pooled", c => c.RightAligned());
 foreach (var method in comparison.Methods)
 {
     var gain = Spread.Of(comparison.DeltaM(method).Select(d => 100 * d.Mean));
@@ -65,11 +70,11 @@ foreach (var method in comparison.Methods)
 AnsiConsole.Write(table);
 AnsiConsole.WriteLine("Mean ± standard deviation over the splits; wins: on how many splits. Δm: mean relative improvement of the schools' RMSE.");
 
-var folder = Directory.CreateDirectory("output").FullName;
+var folder = Directory.CreateDirectory(Path.Combine("output", "QuickStart")).FullName;
 Charts.Comparison(Path.Combine(folder, "comparison.png"), "Exam scores of 65 schools, test pupils", "explained variance", [.. explained.Select(e => (e.Key, e.Value))]);
 Charts.Curves(Path.Combine(folder, "learning-curves.png"), "Validation pupils while training", "mean squared error, mean over schools",
     [.. trained.GroupBy(t => t.Candidate).Select(g => (g.Key, g.Select(t => t.History!.Epochs.Select(e => e.Validation!.TotalLoss / schools.Names.Count).ToArray()).ToArray()))]);
-AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Charts: output/comparison.png, output/learning-curves.png. {clock.Elapsed.TotalSeconds:0} s.");
+AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Charts: output/QuickStart/comparison.png, output/QuickStart/learning-curves.png. {clock.Elapsed.TotalSeconds:0} s.");
 
 string Wins(string method, string other) => method == other
     ? "–"

@@ -1,3 +1,4 @@
+using MultiTask.Balancing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

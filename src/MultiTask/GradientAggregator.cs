@@ -1,3 +1,5 @@
+using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask;

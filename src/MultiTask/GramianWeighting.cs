@@ -1,3 +1,4 @@
+using MultiTask.Balancing;
 using static TorchSharp.torch;
 
 namespace MultiTask;

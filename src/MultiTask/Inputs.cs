@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Runtime.CompilerServices;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask;

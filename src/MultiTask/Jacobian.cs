@@ -1,3 +1,6 @@
+using MultiTask.Balancing;
+using MultiTask.Diagnostics;
+using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -69,8 +72,16 @@ public sealed class Jacobian
 
     /// <summary>Σ wᵢ gᵢ, <c>[n]</c>.</summary>
     /// <param name="weights">A weight for each task, in the order of the rows.</param>
+    /// <exception cref="ArgumentException">There are not as many weights as rows.</exception>
     public Tensor Combine(IReadOnlyList<double> weights)
     {
+        ArgumentNullException.ThrowIfNull(weights);
+        if (weights.Count != Tasks.Count)
+        {
+            // Checked here, because a product of unlike shapes ends the process.
+            throw new ArgumentException($"There should be {Tasks.Count} weights, for {TaskNames.List(Tasks)}. Found {weights.Count}.", nameof(weights));
+        }
+
         using var scope = NewDisposeScope();
         var w = tensor(weights.ToArray(), dtype: ScalarType.Float64).to(Matrix.dtype).to(Matrix.device);
         return w.matmul(Matrix).MoveToOuterDisposeScope();

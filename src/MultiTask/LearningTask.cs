@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MultiTask.Diagnostics;
 using MultiTask.Metrics;
 using MultiTask.Tasks;
 using TorchSharp;

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using MultiTask.Diagnostics;
+using MultiTask.Sharing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -2,6 +2,8 @@ using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
+using MultiTask.Diagnostics;
+using MultiTask.Training;
 
 namespace MultiTask;
 

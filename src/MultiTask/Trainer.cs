@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using MultiTask.Diagnostics;
 using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

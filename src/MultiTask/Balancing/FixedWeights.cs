@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 namespace MultiTask.Balancing;
 
 /// <summary>The weighted sum of the losses, with weights that its user chose.</summary>

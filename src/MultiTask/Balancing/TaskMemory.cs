@@ -1,3 +1,5 @@
+using MultiTask.Diagnostics;
+using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;

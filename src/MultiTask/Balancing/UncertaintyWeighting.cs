@@ -1,3 +1,5 @@
+using MultiTask.Diagnostics;
+using MultiTask.Numerics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -18,7 +18,7 @@ public sealed class ColumnStatistics
         if (mean.Count != columns || deviation.Count != columns)
         {
             throw new ArgumentException(
-                $"There should be {columns} means and deviations, for samples of shape {MultiTask.Shape.Text(shape)}. " +
+                $"There should be {columns} means and deviations, for samples of shape {MultiTask.Diagnostics.Shape.Text(shape)}. " +
                 $"Found {mean.Count} means and {deviation.Count} deviations.");
         }
 

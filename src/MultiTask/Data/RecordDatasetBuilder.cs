@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Data;

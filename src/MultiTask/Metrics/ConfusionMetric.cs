@@ -95,6 +95,12 @@ public abstract class ConfusionMetric : Metric
 
     private void CountClasses(HostLabels labels)
     {
+        var wrong = Array.FindIndex(labels.Targets, label => label < 0 || label >= classes.Length);
+        if (wrong >= 0)
+        {
+            throw new ArgumentException($"Metric '{Name}': classes should be from 0 to {classes.Length - 1}. Found {labels.Targets[wrong]}.");
+        }
+
         for (var i = 0; i < labels.Targets.Length; i++)
         {
             var (label, answer, weight) = ((int)labels.Targets[i], (int)labels.Outputs[i], labels.Weights[i]);

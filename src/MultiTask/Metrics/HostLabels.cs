@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Tasks;
 using static TorchSharp.torch;
 

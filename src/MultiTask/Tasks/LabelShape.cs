@@ -14,13 +14,18 @@ internal static class LabelShape
     public static bool TryMatch(Tensor output, Tensor target, [NotNullWhen(true)] out Tensor? answers)
     {
         var (have, want) = (output.shape, target.shape);
-        var same = have.AsSpan().SequenceEqual(want);
         answers = want.Length == 0 ? null
-            : same ? output
-            : Squeezed(have).SequenceEqual(Squeezed(want)) ? output.reshape(want)
+            : have.AsSpan().SequenceEqual(want) ? output
+            : IsColumnOf(have, want) || IsColumnOf(want, have) ? output.reshape(want)
             : null;
         return answers is not null;
     }
 
-    private static long[] Squeezed(long[] shape) => shape.Length > 1 && shape[1] == 1 ? [shape[0], .. shape[2..]] : shape;
+    /// <summary>Whether a shape is another with a second dimension of length 1 put in.</summary>
+    private static bool IsColumnOf(ReadOnlySpan<long> column, ReadOnlySpan<long> plain) =>
+        plain.Length > 0
+        && column.Length == plain.Length + 1
+        && column[1] == 1
+        && column[0] == plain[0]
+        && column[2..].SequenceEqual(plain[1..]);
 }

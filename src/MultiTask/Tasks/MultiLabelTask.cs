@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Metrics;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Tasks;
@@ -41,11 +42,10 @@ public sealed class PresentLabels
     internal static PresentLabels Of(Tensor output, Tensor target, Tensor present)
     {
         var shape = present.shape;
-        var found = present.flatten().nonzero().squeeze(1);
-        var (count, all) = (found.shape[0], present.numel());
-        var rows = count == all ? null : found;
+        var rows = present.all().ToBoolean() ? null : present.flatten().nonzero().squeeze(1);
+        var count = rows is null ? present.numel() : rows.shape[0];
         var last = shape.Length - 1;
-        return new(Select(output.flatten(0, last), rows), Select(target.flatten(0, last), rows), shape, count, rows);
+        return new(Select(Flat(output, last), rows), Select(Flat(target, last), rows), shape, count, rows);
     }
 
     /// <summary>Each label's sample's weight, <c>[k]</c>.</summary>
@@ -58,6 +58,8 @@ public sealed class PresentLabels
         column[0] = shape[0];
         return Spread(weights.to_type(dtype).reshape(column));
     }
+
+    private static Tensor Flat(Tensor values, int last) => last == 0 ? values : values.flatten(0, last);
 
     private static Tensor Select(Tensor values, Tensor? rows) => rows is null ? values : values.index_select(0, rows);
 }

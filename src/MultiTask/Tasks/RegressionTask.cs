@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Metrics;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -38,7 +39,7 @@ public sealed class RegressionTask : LearningTask
         }
 
         return LabelShape.TryMatch(output, target, out var answers)
-            ? (answers, target.to_type(output.dtype))
+            ? (answers, target.dtype == output.dtype ? target : target.to_type(output.dtype))
             : throw Mismatch(
                 "targets should have shape [n], [n, d] or larger, and outputs the same shape",
                 $"output {Shape.Of(output)} and targets {Shape.Of(target)}");

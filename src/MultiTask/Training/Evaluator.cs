@@ -1,4 +1,5 @@
 using MultiTask.Metrics;
+using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Training;

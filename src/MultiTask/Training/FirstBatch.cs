@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Training;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Training;

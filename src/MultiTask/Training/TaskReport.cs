@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 namespace MultiTask.Training;
 
 /// <summary>How one task did on some data.</summary>

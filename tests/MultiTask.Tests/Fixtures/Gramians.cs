@@ -25,29 +25,27 @@ internal static class Gramians
         ("far from the origin", Shift),
     ];
 
-    /// <summary>The names of the kinds of trouble.</summary>
-    public static IEnumerable<string> Kinds => Troubles.Select(t => t.Name);
-
     /// <summary>
     /// Samples in turn from all kinds, and from pairs of kinds; half of them at a scale between 1e-30 and 1e30 of G; half
     /// of them with fewer entries than tasks.
     /// </summary>
-    public static IEnumerable<GramianSample> Draw(int count, int seed, int least = 2, int most = 40)
+    public static IEnumerable<GramianSample> Draw(int count, int seed, int least = 2, int most = 40) =>
+        Enumerable.Range(0, count).Select(k => At(k, seed, least, most));
+
+    /// <summary>One of the samples: what a failure names as <c>#k</c>.</summary>
+    public static GramianSample At(int k, int seed, int least = 2, int most = 40)
     {
-        for (var k = 0; k < count; k++)
-        {
-            var random = new Random(unchecked((seed * 1_000_003) + k));
-            var first = Troubles[k % Troubles.Length];
-            var second = Troubles[random.Next(2) == 0 ? 0 : random.Next(Troubles.Length)];
-            var m = Small(random, least, most);
-            var n = random.Next(2) == 0 ? random.Next(1, m + 1) : m + random.Next(1, 20);
-            var rows = Normal(random, m, n);
-            first.Spoil(random, rows);
-            second.Spoil(random, rows);
-            var scale = random.Next(2) == 0 ? 1 : Math.Pow(10, Between(random, -15, 15));
-            Scale(rows, _ => scale);
-            yield return new($"#{k} {first.Name}, {second.Name}, m = {m}, n = {n}, scale {scale:g3}", rows, Of(rows));
-        }
+        var random = new Random(unchecked((seed * 1_000_003) + k));
+        var first = Troubles[k % Troubles.Length];
+        var second = Troubles[random.Next(2) == 0 ? 0 : random.Next(Troubles.Length)];
+        var m = Small(random, least, most);
+        var n = random.Next(2) == 0 ? random.Next(1, m + 1) : m + random.Next(1, 20);
+        var rows = Normal(random, m, n);
+        first.Spoil(random, rows);
+        second.Spoil(random, rows);
+        var scale = random.Next(2) == 0 ? 1 : Math.Pow(10, Between(random, -15, 15));
+        Scale(rows, _ => scale);
+        return new($"#{k} {first.Name}, {second.Name}, m = {m}, n = {n}, scale {scale:g3}", rows, Of(rows));
     }
 
     /// <summary>J Jᵀ.</summary>

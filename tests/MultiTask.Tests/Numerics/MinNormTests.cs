@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using FluentAssertions;
 using MultiTask.Numerics;
 using MultiTask.Tests.Fixtures;
@@ -27,23 +26,25 @@ public sealed class MinNormTests
     {
         foreach (var sample in Gramians.Draw(12_000, seed: 2))
         {
-            var g = sample.Gramian;
-            var w = MinNorm.Solve(g).Weights;
-            var products = g.Times(w);
-            var squared = Gramians.Dot(w, products);
-            var length = Length(g, w);
-            for (var i = 0; i < g.Count; i++)
-            {
-                if (g[i, i] > 0)
-                {
-                    var above = products[i] - squared;
-                    above.Should().BeGreaterThanOrEqualTo(-1e-9 * length * Math.Max(length, g.Norm(i)), "{0}, task {1}", sample, i);
-                    (w[i] * above).Should().BeLessThanOrEqualTo(1e-9 * length * length, "{0}, task {1}: slack, yet weighted", sample, i);
-                    products[i].Should().BeGreaterThanOrEqualTo(-1e-9 * length * g.Norm(i), "{0}, task {1} is in conflict", sample, i);
-                }
-            }
+            ExpectOptimal(sample);
         }
     }
+
+    /// <remarks>
+    /// Near-opposite gradients beside others that are up to 1e8 times smaller: of 300 000 samples those on which earlier
+    /// versions ended with conflicts of up to 5e-9, because they compared squared norms, or because their matrix was
+    /// singular to rounding.
+    /// </remarks>
+    [Theory]
+    [InlineData(31317)]
+    [InlineData(84381)]
+    [InlineData(91194)]
+    [InlineData(119948)]
+    [InlineData(194081)]
+    [InlineData(210399)]
+    [InlineData(228997)]
+    [InlineData(270852)]
+    public void Cancellation_is_no_excuse(int k) => ExpectOptimal(Gramians.At(k, seed: 7));
 
     [Fact]
     public void Nearly_every_search_ends_at_the_optimum_and_all_end_soon()
@@ -199,6 +200,25 @@ public sealed class MinNormTests
         solution.Iterations.Should().BeLessThanOrEqualTo(3 * m);
         var (products, length) = (g.Times(solution.Weights), Length(g, solution.Weights));
         Enumerable.Range(0, m).Min(i => products[i] / g.Norm(i)).Should().BeGreaterThan(-1e-12 * length);
+    }
+
+    private static void ExpectOptimal(GramianSample sample)
+    {
+        var g = sample.Gramian;
+        var w = MinNorm.Solve(g).Weights;
+        var products = g.Times(w);
+        var squared = Gramians.Dot(w, products);
+        var length = Length(g, w);
+        for (var i = 0; i < g.Count; i++)
+        {
+            if (g[i, i] > 0)
+            {
+                var above = products[i] - squared;
+                above.Should().BeGreaterThanOrEqualTo(-1e-9 * length * Math.Max(length, g.Norm(i)), "{0}, task {1}", sample, i);
+                (w[i] * above).Should().BeLessThanOrEqualTo(1e-9 * length * length, "{0}, task {1}: slack, yet weighted", sample, i);
+                products[i].Should().BeGreaterThanOrEqualTo(-1e-9 * length * g.Norm(i), "{0}, task {1} is in conflict", sample, i);
+            }
+        }
     }
 
     /// <summary>Σ wᵢ‖gᵢ‖: how far one walks to x along the weighted gradients.</summary>

@@ -1,6 +1,7 @@
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
-namespace MultiTask;
+namespace MultiTask.Balancing;
 
 /// <summary>The tensors at which gradients are balanced: leaves, each once, on one device.</summary>
 internal static class Leaves

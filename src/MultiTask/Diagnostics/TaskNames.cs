@@ -1,4 +1,4 @@
-namespace MultiTask;
+namespace MultiTask.Diagnostics;
 
 /// <summary>The rules of task names: not empty, no dot (they become parts of state keys), no name twice.</summary>
 internal static class TaskNames

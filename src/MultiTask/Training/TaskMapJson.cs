@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace MultiTask;
+namespace MultiTask.Training;
 
 /// <summary>A <see cref="TaskMap{T}"/> in JSON is an object: <c>{ "age": 0.31, "income": 1.2 }</c>.</summary>
 internal sealed class TaskMapJson : JsonConverterFactory

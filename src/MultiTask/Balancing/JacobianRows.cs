@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace MultiTask;
+namespace MultiTask.Balancing;
 
 /// <summary>Gathers the rows of a Jacobian, micro-batch by micro-batch, through the leaves' <c>.grad</c>.</summary>
 /// <remarks>

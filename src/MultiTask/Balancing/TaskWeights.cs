@@ -1,6 +1,7 @@
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
-namespace MultiTask;
+namespace MultiTask.Balancing;
 
 /// <summary>What is done with weights once a method has found them.</summary>
 internal static class TaskWeights

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace MultiTask;
+namespace MultiTask.Diagnostics;
 
 /// <summary>Shapes for messages: <c>[128, 5]</c>.</summary>
 internal static class Shape

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace MultiTask;
+namespace MultiTask.Numerics;
 
 /// <summary>Brings small tensors to the host as <c>double</c>s, by one copy.</summary>
 internal static class HostValues

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace MultiTask;
+namespace MultiTask.Sharing;
 
 /// <summary>One module for each of some tasks, registered under the tasks' names.</summary>
 internal sealed class TaskModules : nn.Module
