@@ -139,7 +139,8 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Loads a checkpoint into this new trainer: the next <see cref="Fit"/>, on the same data, goes on where the run stopped.</summary>
     /// <remarks>
-    /// The trainer must be built as the one that saved: same architecture, balancer and kind of optimizer. On the CPU the
+    /// The trainer must be built as the one that saved: same architecture, balancer and kind of optimizer. The options should
+    /// be the same, too, but for how long to train. On the CPU the
     /// resumed run ends bit-identical to one that was never stopped.
     /// </remarks>
     /// <param name="path">The file.</param>

@@ -17,7 +17,8 @@ public sealed class TrainerOptions
 
     /// <summary>
     /// How many batches make a step, ≥ 1; the default is 1. The gradient rungs sum each task's gradient over the batches and
-    /// aggregate once, exactly as for one large batch; the loss rungs weigh each batch by itself.
+    /// aggregate once, exactly as for one large batch; the loss rungs weigh each batch by itself, which is the same where
+    /// weights do not depend on losses.
     /// </summary>
     public int AccumulateBatches { get; init; } = 1;
 

@@ -8,7 +8,7 @@ namespace MultiTask.Training;
 /// </remarks>
 public abstract class TrainerCallback
 {
-    /// <summary>After each step, skipped or not.</summary>
+    /// <summary>After each step, skipped or not. The gradients are still there; a tensor made here goes with the step, unless it is detached from its scope.</summary>
     /// <param name="trainer">The trainer.</param>
     /// <param name="report">What came of the step.</param>
     public virtual void OnStep(Trainer trainer, StepReport report)

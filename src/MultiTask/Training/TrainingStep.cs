@@ -22,7 +22,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
     public StepReport Run(IReadOnlyList<MultiTaskBatch> batches, int epoch, long step, LossSums sums)
     {
         var labels = batches.Select(Labels).ToArray();
-        var total = Sum(labels);
+        var total = labels.Length == 1 ? labels[0] : Sum(labels);
         if (total.Count == 0)
         {
             return new(epoch, step, [], [], Skipped: true);

@@ -152,7 +152,7 @@ public sealed class ResumeTests : IDisposable
         for (var k = 1; k <= whole.Steps; k++)
         {
             var stop = new Hook(step: (trainer, report) => Stop(report.Step == k, trainer));
-            using (var first = new Session(setting with { Run = setting.Run with { RestoreBest = false } }, 1))
+            using (var first = new Session(setting, 1))
             {
                 first.Fit(this, stop).Stopped.Should().Be(StopReason.Requested);
             }
@@ -240,7 +240,7 @@ public sealed class ResumeTests : IDisposable
         return session.Outcome(session.Fit(this));
     }
 
-    private sealed record RunSetting(int Epochs, long? Steps, int Accumulate, ScheduleClock Clock, int Patience, string? Path, bool RestoreBest = true);
+    private sealed record RunSetting(int Epochs, long? Steps, int Accumulate, ScheduleClock Clock, int Patience, string? Path);
 
     private sealed record Setting(string Balancer, RunSetting Run);
 
@@ -283,7 +283,6 @@ public sealed class ResumeTests : IDisposable
                 Schedule = o => run.Clock == ScheduleClock.Epoch ? optim.lr_scheduler.StepLR(o, 1, 0.7) : optim.lr_scheduler.CosineAnnealingLR(o, 20),
                 ScheduleClock = run.Clock,
                 Patience = run.Patience,
-                RestoreBest = run.RestoreBest,
                 CheckpointPath = run.Path,
                 Callbacks = callback is null ? [] : [callback],
             }, cancellationToken: cancellation);
