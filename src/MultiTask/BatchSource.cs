@@ -34,8 +34,8 @@ public abstract class BatchSource
 
     /// <summary>
     /// Kind, sizes, batch size and seed in one line. Two sources with the same fingerprint over the same data yield the same
-    /// batches; a checkpoint stores it and refuses to go on with a source that has another. The data's values and the device
-    /// are not part of it.
+    /// batches; a checkpoint stores it and refuses to go on with a source that has another. A data set's has a checksum of its
+    /// values; the device is not part of it.
     /// </summary>
     public abstract string Fingerprint { get; }
 

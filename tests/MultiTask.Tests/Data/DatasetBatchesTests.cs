@@ -27,6 +27,23 @@ public class DatasetBatchesTests
         source.SamplesPerEpoch.Should().Be(dropLast ? count / batchSize * batchSize : count);
     }
 
+    /// <summary>Splits of another seed have the same sizes, and a run that was stopped on one went on with the other.</summary>
+    [Fact]
+    public void The_fingerprint_tells_values_apart()
+    {
+        using var data = Samples.Numbered(20);
+        var (one, _) = data.Split(0.5, Splitter.Random(1));
+        var (same, _) = data.Split(0.5, Splitter.Random(1));
+        var (other, _) = data.Split(0.5, Splitter.Random(2));
+        using (one)
+        using (same)
+        using (other)
+        {
+            same.Batches(5).Fingerprint.Should().Be(one.Batches(5).Fingerprint);
+            other.Batches(5).Fingerprint.Should().NotBe(one.Batches(5).Fingerprint);
+        }
+    }
+
     [Fact]
     public void An_epoch_is_a_function_of_its_number()
     {
