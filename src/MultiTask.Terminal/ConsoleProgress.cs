@@ -1,5 +1,6 @@
 using MultiTask.Training;
 using Spectre.Console;
+
 namespace MultiTask.Terminal;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+
 namespace MultiTask;
 
 /// <summary>A loss, a gradient or an input is NaN or infinite.</summary>

@@ -15,7 +15,7 @@ public sealed class Representation
 {
     private readonly Func<string, Tensor> compute;
     private readonly Dictionary<string, Tensor> known = [];
-    private readonly List<(Tensor Leaf, Tensor Origin)>? cuts;
+    private readonly Representation? origin;
 
     /// <summary>One tensor for all tasks.</summary>
     /// <param name="shared">The tensor, samples first.</param>
@@ -36,13 +36,9 @@ public sealed class Representation
 
     private Representation(Representation origin)
     {
-        cuts = [];
-        if (origin.Shared is { } shared)
-        {
-            Shared = CutAt(shared);
-        }
-
-        compute = Shared is { } leaf ? _ => leaf : task => CutAt(origin.For(task));
+        this.origin = origin;
+        Shared = origin.Shared is { } shared ? Leaf(shared) : null;
+        compute = Shared is { } leaf ? _ => leaf : task => Leaf(origin.For(task));
     }
 
     /// <summary>The tensor that all tasks share, or <c>null</c> where each task has its own.</summary>
@@ -67,18 +63,13 @@ public sealed class Representation
     public Representation Cut() => new(this);
 
     /// <summary>The leaf that all heads read and the tensor it was cut from.</summary>
-    internal (Tensor Leaf, Tensor Origin) SharedCut() => (cuts, Shared) switch
+    internal (Tensor Leaf, Tensor Origin) SharedCut() => (Shared, origin) switch
     {
-        (null, _) => throw new ArgumentException("Balancing at the representation needs a cut one: representation.Cut(). Found one that is not cut."),
-        (_, null) => throw new ArgumentException(
+        (_, null) => throw new ArgumentException("Balancing at the representation needs a cut one: representation.Cut(). Found one that is not cut."),
+        (null, _) => throw new ArgumentException(
             "Balancing at the representation needs one tensor that all tasks share. This trunk gives each task its own; balance at the shared parameters."),
-        _ => cuts[0],
+        var (leaf, cut) => (leaf, cut.Shared!),
     };
 
-    private Tensor CutAt(Tensor origin)
-    {
-        var leaf = origin.detach().requires_grad_();
-        cuts!.Add((leaf, origin));
-        return leaf;
-    }
+    private static Tensor Leaf(Tensor origin) => origin.detach().requires_grad_();
 }

@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+
 namespace MultiTask.Balancing;
 
 /// <summary>Dynamic weight average: a task whose loss fell less over the last two epochs gets more weight.</summary>

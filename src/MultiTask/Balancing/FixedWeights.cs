@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+
 namespace MultiTask.Balancing;
 
 /// <summary>The weighted sum of the losses, with weights that its user chose.</summary>

@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+
 namespace MultiTask.Data;
 
 /// <summary>Records that become tensors batch by batch, by a function of yours: sentences padded to the longest of their batch, images that are decoded when they are needed.</summary>

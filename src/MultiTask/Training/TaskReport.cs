@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+
 namespace MultiTask.Training;
 
 /// <summary>How one task did on some data.</summary>
