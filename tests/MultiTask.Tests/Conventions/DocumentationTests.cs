@@ -17,7 +17,7 @@ public class DocumentationTests
 
     public static TheoryData<string, Type> Documented => Theory(
     [
-        .. In("docs/balancers.md", Concrete.TypesOf<Balancer>()),
+        .. In("docs/methods.md", Concrete.TypesOf<Balancer>()),
         .. In("docs/trunks.md", Concrete.TypesOf<Trunk>()),
         .. In("docs/trunks.md", Concrete.TypesOf<SharingPenalty>()),
         .. In("docs/tasks.md", Concrete.TypesOf<LearningTask>()),
