@@ -25,10 +25,14 @@ internal sealed class Cholesky
                     rest -= l[i, k] * l[j, k];
                 }
 
+                IsDefinite &= i != j || rest >= Epsilon * a[i, i];
                 l[i, j] = i == j ? Math.Sqrt(Math.Max(rest, Epsilon * a[i, i])) : rest / l[j, j];
             }
         }
     }
+
+    /// <summary>Whether A is positive definite as it stands: no pivot was replaced.</summary>
+    public bool IsDefinite { get; } = true;
 
     /// <summary>x, of A x = b.</summary>
     public double[] Solve(double[] b)
