@@ -134,17 +134,36 @@ internal static class Bargaining
             return least <= 64 ? SolverExit.Optimal : SolverExit.NoProgress;
         }
 
-        /// <summary>log βᵢ; of a weight that was kept from falling to where it belongs, from there.</summary>
+        /// <summary>log βᵢ; of a weight that was kept from falling further, what solves its own condition: q x + log(Cᵢᵢ eˣ + the others' part of its rate) = log rᵢ.</summary>
         public double LogWeight(int i)
         {
-            var log = Math.Log(best[i]);
-            var rate = 0.0;
-            for (var j = 0; j < m; j++)
+            var x = Math.Log(best[i]);
+            if (best[i] > 2 * Floor * best.Sum())
             {
-                rate += c[i, j] * best[j];
+                return x;
             }
 
-            return best[i] > 2 * Floor * best.Sum() || rate <= 0 ? log : Math.Min(log, (logR[i] - Math.Log(rate)) / q);
+            var others = 0.0;
+            for (var j = 0; j < m; j++)
+            {
+                others += j == i ? 0 : c[i, j] * best[j];
+            }
+
+            others = Math.Max(others, 0);
+            for (var k = 0; k < 50; k++)
+            {
+                // Convex and rising, with a slope between q and 1 + q: Newton's steps from where it is positive only fall.
+                var own = c[i, i] * Math.Exp(x);
+                var value = (q * x) + Math.Log(own + others) - logR[i];
+                if (!(value > 0))
+                {
+                    break;
+                }
+
+                x -= value / (q + (own / (own + others)));
+            }
+
+            return x;
         }
 
         private void Refresh()
@@ -186,17 +205,18 @@ internal static class Bargaining
             return excess;
         }
 
-        /// <summary>In the box of <see cref="Lowest"/>; if that is a dead end, without it, for then convexity ensures progress.</summary>
+        /// <summary>In the box of <see cref="Lowest"/>; where that leads nowhere, without it as well: convexity ensures that it is a way down.</summary>
         private void Step()
         {
             var way = Way(boxed: true);
             var step = LineSearch(way);
-            if (step < 0.01 && Way(boxed: false) is var free && LineSearch(free) is var other && other > 0)
-            {
-                (way, step) = (free, other);
-            }
-
             Move(way, step);
+            if (step < 0.01)
+            {
+                Refresh();
+                way = Way(boxed: false);
+                Move(way, LineSearch(way));
+            }
         }
 
         private void Move(double[] way, double step)

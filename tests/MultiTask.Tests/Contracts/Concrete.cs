@@ -45,6 +45,7 @@ internal static class Concrete
         type == typeof(IEnumerable<string>) ? tasks
         : type == typeof(TaskMap<double>) ? TaskMap.Create(tasks.Select((t, i) => (t, 1.0 + i)))
         : type == typeof(TaskMap<Likelihood>) ? TaskMap.Create(tasks.Select((t, i) => (t, (Likelihood)(i % 3))))
+        : type == typeof(Func<TaskMap<double>>) ? () => TaskMap.Create(tasks.Select((t, i) => (t, 7.0 * i)))
         : type == typeof(Balancer) ? new MultiTask.Balancing.MGDA()
         : null;
 }
