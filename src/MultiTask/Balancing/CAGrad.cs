@@ -7,14 +7,14 @@ namespace MultiTask.Balancing;
 /// <para>
 /// Liu et al., <i>Conflict-Averse Gradient Descent for Multi-task Learning</i> (NeurIPS 2021), algorithm 1: d maximises minᵢ gᵢ·d
 /// where ‖d − g₀‖ ≤ c‖g₀‖, with the mean gradient g₀. Its dual is over the simplex: d = g₀ + c‖g₀‖ g_w / ‖g_w‖ where w is least in
-/// g_w·g₀ + c‖g₀‖‖g_w‖, g_w = Σ wᵢgᵢ. Solved exactly, by an active set. As in the algorithm d is not rescaled; the authors' training code and
-/// LibMTL divide it by 1 + c². Also TorchJD gives 0 for small gradients, here no scale is small.
+/// g_w·g₀ + c‖g₀‖‖g_w‖, g_w = Σ wᵢgᵢ. Solved exactly, by an active set. As in the algorithm d is not rescaled; the authors'
+/// training code and LibMTL divide it by 1 + c². TorchJD gives 0 for small gradients; here no scale is small.
 /// </para>
 /// <para>
 /// c = 0 is the mean gradient. For c &lt; 1 training ends only where the mean gradient is 0. For c ≥ 1 no task is in conflict
 /// with d, and training may end at any Pareto-stationary point; as c grows, d/c tends to the direction of <see cref="MGDA"/>.
-/// Where no convex combination with weight is better than 0 (tasks cancel), all d with the best minimum serve equally, and the one that is
-/// nearest to g₀ is taken. A gradient that is zero counts in the mean, but is none of the tasks to serve.
+/// Where tasks cancel, so that many d serve the worst-off equally, the one that is nearest to g₀ is taken. A gradient that is zero
+/// counts in the mean, but is none of the tasks to serve.
 /// </para>
 /// </remarks>
 public sealed class CAGrad : GramianWeighting

@@ -6,9 +6,9 @@ namespace MultiTask.Balancing;
 /// <remarks>
 /// <para>
 /// Hassanpour et al., <i>Fantastic Multi-Task Gradient Updates and How to Find Them In a Cone</i> (arXiv 2502.00217, 2025): of all
-/// directions whose angle with the mean gradient g₀ has a cosine of at least c, the one with the largest minᵢ gᵢ·d, at the length ‖g₀‖. In other
-/// words, and so that it makes sense also where no direction in the cone serves all tasks: d maximises minᵢ gᵢ·d where
-/// ‖d‖ ≤ ‖g₀‖ and g₀·d ≥ c‖g₀‖². The mean loss falls at least c times as fast as by g₀.
+/// directions whose angle with the mean gradient g₀ has a cosine of at least c, the one with the largest minᵢ gᵢ·d, at the length
+/// ‖g₀‖. In other words, and so that it makes sense also where no direction in the cone serves all tasks: d maximises minᵢ gᵢ·d
+/// where ‖d‖ ≤ ‖g₀‖ and g₀·d ≥ c‖g₀‖². The mean loss falls at least c times as fast as by g₀.
 /// </para>
 /// <para>
 /// The class was made from the paper's statement of the problem, which it solves exactly; it has not been held against the authors'

@@ -6,17 +6,18 @@ namespace MultiTask.Balancing;
 /// <summary>PIVRG: <see cref="FairGrad"/> with α = 2, where tasks that do worse on validation data count for more.</summary>
 /// <remarks>
 /// <para>
-/// Qin et al., <i>Revisiting Fairness in Multitask Learning: A Performance-Driven Approach for Variance Reduction</i> (CVPR 2025), by the authors'
-/// code: with the drop Δᵢ of each task against a baseline, ω = m softmax(Δ/τ), τ = max((max Δ − min Δ) / ln(bound), minTemp), and d = Σ wᵢgᵢ
-/// with Gw = (ω/w)^½. So no task counts more than <c>bound</c> times as much as another. Until drops are known, ω = 1 and this is FairGrad with α = 2.
+/// Qin et al., <i>Revisiting Fairness in Multitask Learning: A Performance-Driven Approach for Variance Reduction</i> (CVPR 2025),
+/// by the authors' code: with the drop Δᵢ of each task against a baseline, ω = m softmax(Δ/τ), τ = max((max Δ − min Δ) / ln(bound),
+/// minTemp), and d = Σ wᵢgᵢ with Gw = (ω/w)^½. So no task counts more than <c>bound</c> times as much as another. Until drops
+/// are known, ω = 1 and this is FairGrad with α = 2.
 /// </para>
 /// <para>
 /// Drops are <b>in per cent, and positive where the task is worse than its baseline</b>, which is usually a network of its own:
-/// −100 times the values of <see cref="DeltaM.Tasks"/>. They are asked for at <see cref="EndEpoch"/> and remembered in the state, so that a run that is resumed goes on with them.
-/// The trainer calls it after it has validated and before its callbacks: a function that evaluates by itself has drops of this epoch, one that gives
-/// what a callback kept has those of the epoch before. In some of the authors' scripts
-/// Δ is of the test data; use validation data. Their code multiplies d by m and clips it to the length 1; this class does not.
-/// ω is over the tasks of the batch. A gradient that is zero is left out and has the weight 0.
+/// −100 times the values of <see cref="DeltaM.Tasks"/>. They are asked for at <see cref="EndEpoch"/> and remembered in the state,
+/// so that a run that is resumed goes on with them. The trainer calls it after it has validated and before its callbacks: a
+/// function that evaluates by itself has drops of this epoch, one that gives what a callback kept has those of the epoch before.
+/// In some of the authors' scripts Δ is of the test data; use validation data. Their code multiplies d by m and clips it to the
+/// length 1; this class does not. ω is over the tasks of the batch. A gradient that is zero is left out and has the weight 0.
 /// </para>
 /// </remarks>
 public sealed class PIVRG : GramianWeighting

@@ -19,9 +19,9 @@ internal sealed record BargainingSolution(double[] Weights, int Iterations, Solv
 /// </para>
 /// <para>
 /// Where a convex combination of the gradients is 0 there is no bargain: α would be infinite. As in <see cref="MinNorm"/> the
-/// diagonal is enlarged relative to itself, by 64εm, somewhat more than rounding may have taken from it; if the matrix is not definite
-/// then (it was not computed in float64), by more. That moves (Gα)ᵢ by 64εm αᵢ‖gᵢ‖², bounds the weights of such gradients, and lets
-/// their sum be 0. Gradients that are zero take no part and have the weight 0.
+/// diagonal is enlarged relative to itself, by 64εm, somewhat more than rounding may have taken from it; if the matrix is not
+/// definite then (it was not computed in float64), by more. That moves (Gα)ᵢ by 64εm αᵢ‖gᵢ‖², bounds the weights of such
+/// gradients, and lets their sum be 0. Gradients that are zero take no part and have the weight 0.
 /// </para>
 /// </remarks>
 internal static class Bargaining
@@ -134,7 +134,9 @@ internal static class Bargaining
             return least <= 64 ? SolverExit.Optimal : SolverExit.NoProgress;
         }
 
-        /// <summary>log βᵢ; of a weight that was kept from falling further, what solves its own condition: q x + log(Cᵢᵢ eˣ + the others' part of its rate) = log rᵢ.</summary>
+        /// <summary>
+        /// log βᵢ; of a weight that was kept from falling further, x with q x + log(Cᵢᵢ eˣ + what the others add to its rate) = log rᵢ.
+        /// </summary>
         public double LogWeight(int i)
         {
             var x = Math.Log(best[i]);
@@ -205,7 +207,7 @@ internal static class Bargaining
             return excess;
         }
 
-        /// <summary>In the box of <see cref="Lowest"/>; where that leads nowhere, without it as well: convexity ensures that it is a way down.</summary>
+        /// <summary>In the box of <see cref="Lowest"/>; where that leads nowhere, without it as well: by convexity, a way down.</summary>
         private void Step()
         {
             var way = Way(boxed: true);
