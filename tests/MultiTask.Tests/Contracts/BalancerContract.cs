@@ -123,7 +123,13 @@ public sealed class BalancerContract : IDisposable
         using var balancer = Concrete.Balancer(type, Concrete.Names(3));
         using var twin = Concrete.Balancer(type, Concrete.Names(3));
         var z = new Representation(net.Represent()).Cut();
-        balancer.Backward(net.Losses(z.Shared!), z);
+        if (balancer.RemembersGradients)
+        {
+            balancer.Invoking(b => b.Backward(net.Losses(z), z)).Should().Throw<ArgumentException>().WithMessage($"{type.Name}*balance at the shared parameters*");
+            return;
+        }
+
+        balancer.Backward(net.Losses(z), z);
         var found = SmallNet.Gradients(net.All);
         net.ZeroGradients();
 
@@ -131,6 +137,28 @@ public sealed class BalancerContract : IDisposable
         var parameter = nn.Parameter(leaf);
         twin.Backward(net.Losses(parameter), [parameter]);
         net.Represent().backward([parameter.grad!]);
+        Same(found, SmallNet.Gradients(net.All), 1e-12, type.Name);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Treats_representations_of_tasks_that_are_the_same_as_one(Type type)
+    {
+        using var net = new SmallNet(3);
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
+        using var twin = Concrete.Balancer(type, Concrete.Names(3));
+        if (balancer.RemembersGradients)
+        {
+            return;
+        }
+
+        var each = net.Represent();
+        var own = new Representation(_ => each).Cut();
+        balancer.Backward(net.Losses(own), own);
+        var found = SmallNet.Gradients(net.All);
+        net.ZeroGradients();
+        var one = new Representation(net.Represent()).Cut();
+        twin.Backward(net.Losses(one), one);
         Same(found, SmallNet.Gradients(net.All), 1e-12, type.Name);
     }
 
@@ -290,7 +318,7 @@ public sealed class BalancerContract : IDisposable
                 AggregateReference(aggregator, net, net.Losses());
                 break;
             case LossTransform { Inner: GradientAggregator aggregator } transform:
-                AggregateReference(aggregator, net, net.Losses().Map(transform.Transform));
+                AggregateReference(aggregator, net, transform.Transform(net.Losses()));
                 break;
             default:
                 balancer.Backward(net.Losses(), net.Shared);
