@@ -21,9 +21,10 @@ namespace MultiTask.Balancing;
 public sealed class PeriodicWeights : Balancer
 {
     private readonly GramianWeighting inner;
-    private readonly TaskMemory weights;
+    private readonly TaskMemory weights; // of each task: the weight, and the number of the time it was found
     private readonly int period;
-    private Tensor age;
+    private Tensor age; // steps since weights were found
+    private Tensor times; // how often weights were found
 
     /// <summary>Weights that are found every k-th step.</summary>
     /// <param name="tasks">All tasks that may come.</param>
@@ -36,8 +37,9 @@ public sealed class PeriodicWeights : Balancer
         ArgumentNullException.ThrowIfNull(inner);
         this.inner = inner;
         this.period = period >= 1 ? period : throw new ArgumentOutOfRangeException(nameof(period), $"`period` should be at least 1. Found {period}.");
-        weights = new(tasks, length: 1, initial: double.NaN);
+        weights = new(tasks, length: 2, initial: double.NaN);
         age = zeros([], ScalarType.Int64).DetachFromDisposeScope();
+        times = zeros([], ScalarType.Int64).DetachFromDisposeScope();
         RegisterComponents();
     }
 
@@ -69,6 +71,7 @@ public sealed class PeriodicWeights : Balancer
         inner.Reset();
         weights.Clear();
         age.zero_();
+        times.zero_();
     }
 
     /// <inheritdoc/>
@@ -89,14 +92,15 @@ public sealed class PeriodicWeights : Balancer
 
         var first = rest.Current;
         TaskNames.ExpectKnown(first.Order, weights.Tasks, nameof(PeriodicWeights));
-        var known = TaskMap.Create(first.Order.Select(task => (task, weights[task][0])));
-        if (shared.Count == 0 || age.cpu().item<long>() % period == 0 || known.Values.Any(double.IsNaN))
+        var latest = times.cpu().item<long>();
+        var known = TaskMap.Create(first.Order.Select(task => (task, weights[task])));
+        if (shared.Count == 0 || age.cpu().item<long>() >= period || !known.Values.All(w => w[1] == latest))
         {
             Find(All(), shared);
         }
         else
         {
-            Use(All(), shared, known);
+            Use(All(), shared, known.Map((_, w) => w[0]));
         }
 
         age.add_(1);
@@ -117,6 +121,7 @@ public sealed class PeriodicWeights : Balancer
         if (disposing)
         {
             age.Dispose();
+            times.Dispose();
         }
 
         base.Dispose(disposing);
@@ -131,11 +136,11 @@ public sealed class PeriodicWeights : Balancer
             return; // nothing was balanced, and no weight found
         }
 
-        weights.Clear();
         age.zero_();
+        var time = times.add_(1).cpu().item<long>();
         foreach (var (task, weight) in LastWeights!)
         {
-            weights[task] = [weight];
+            weights[task] = [weight, time];
         }
     }
 

@@ -234,6 +234,54 @@ public sealed class BalancerContract : IDisposable
 
     [Theory]
     [MemberData(nameof(All))]
+    public void Leaves_the_memory_of_absent_tasks_alone(Type type)
+    {
+        using var net = new SmallNet(3);
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
+        Step(_ => true);
+        Step(_ => true);
+        var before = Memory("task1");
+        Step(i => i != 1);
+        Memory("task1").Should().Equal(before);
+
+        void Step(Func<int, bool> present)
+        {
+            balancer.Backward(net.Losses(present), net.Shared);
+            balancer.EndStep(() => net.Losses(present));
+        }
+
+        Dictionary<string, string> Memory(string task) => balancer.state_dict()
+            .Where(p => p.Key.Contains(task))
+            .ToDictionary(p => p.Key, p => Convert.ToHexString(p.Value.bytes));
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Keeps_its_memory_when_a_task_is_added(Type type)
+    {
+        using var net = new SmallNet(3);
+        using var two = Concrete.Balancer(type, Concrete.Names(2));
+        using var three = Concrete.Balancer(type, Concrete.Names(3));
+        for (var step = 0; step < 2; step++)
+        {
+            two.Backward(net.Losses(i => i < 2), net.Shared);
+            two.EndStep(() => net.Losses(i => i < 2));
+            two.EndEpoch();
+            Nudge(two);
+        }
+
+        three.load_state_dict(two.state_dict(), strict: false);
+        foreach (var (name, value) in two.state_dict())
+        {
+            three.state_dict()[name].bytes.ToArray().Should().Equal(value.bytes.ToArray(), name);
+        }
+
+        three.Backward(net.Losses(), net.Shared);
+        SmallNet.Gradients(net.Trunk.parameters()).Should().AllSatisfy(g => g.Should().NotBeNull().And.OnlyContain(v => double.IsFinite(v)));
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
     public void Is_deterministic_and_leaves_the_global_random_numbers_alone(Type type)
     {
         using var net = new SmallNet(3);
