@@ -26,8 +26,7 @@ namespace MultiTask.Balancing;
 public sealed class GradVac : GramianWeighting
 {
     private readonly double beta;
-    private readonly Dictionary<string, int> columns;
-    private readonly TaskMemory targets;
+    private readonly PairMemory targets;
     private readonly Draws draws;
 
     /// <summary>GradVac.</summary>
@@ -44,11 +43,7 @@ public sealed class GradVac : GramianWeighting
         }
 
         this.beta = beta;
-        string[] names = [.. tasks];
-        targets = new(names, length: names.Length, initial: 0);
-
-        // In an order that is not the caller's: a checkpoint finds its pairs whatever the order of the tasks.
-        columns = TaskNames.Index([.. names.Order(StringComparer.Ordinal)]);
+        targets = new(tasks, initial: 0);
         draws = new(seed);
         RegisterComponents();
     }
@@ -73,18 +68,16 @@ public sealed class GradVac : GramianWeighting
         var sum = new double[gramian.Count];
         for (var i = 0; i < gramian.Count; i++)
         {
-            var row = targets[gramian.Tasks[i]];
             var g = new Vaccinated(gramian, i);
             foreach (var j in Orders.Shuffled(random, gramian.Count, i))
             {
-                ref var target = ref row[columns[gramian.Tasks[j]]];
+                var target = targets[gramian.Tasks[i], gramian.Tasks[j]];
                 if (g.Meet(j, target) is { } cosine)
                 {
-                    target = ((1 - beta) * target) + (beta * cosine);
+                    targets[gramian.Tasks[i], gramian.Tasks[j]] = ((1 - beta) * target) + (beta * cosine);
                 }
             }
 
-            targets[gramian.Tasks[i]] = row;
             for (var k = 0; k < sum.Length; k++)
             {
                 sum[k] += g.Coordinates[k];
