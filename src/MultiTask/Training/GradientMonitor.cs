@@ -1,5 +1,3 @@
-using MultiTask.Diagnostics;
-
 namespace MultiTask.Training;
 
 /// <summary>Watches how the tasks' gradients get along while the trainer works: losses, weights, norms, cosines, conflicts, step by step.</summary>
