@@ -40,7 +40,7 @@ public sealed class CsvLog : StepLog, IDisposable
     public override void Write(StepRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        var figures = record.Figures().ToArray();
+        var figures = record.Figures();
         string[] names = ["epoch", "step", "skipped", "fault", .. figures.Select(f => f.Name)];
         Begin(names);
         Append(

@@ -45,8 +45,15 @@ public sealed class GradientConflicts
     /// <summary>‖gᵢ‖ of each task.</summary>
     public TaskMap<double> Norms { get; }
 
-    /// <summary>‖gᵢ‖ / Σ ‖gⱼ‖ of each task: how much of the sum is its doing. The shares sum to 1; they are 1/m where all gradients are zero.</summary>
-    public TaskMap<double> Dominance => Norms.Values.Sum() is var sum && sum > 0 ? Norms.Map((_, norm) => norm / sum) : Norms.Map((_, _) => 1.0 / Norms.Count);
+    /// <summary>‖gᵢ‖ / Σ ‖gⱼ‖ of each task. The shares sum to 1; they are 1/m where all gradients are zero.</summary>
+    public TaskMap<double> Dominance
+    {
+        get
+        {
+            var sum = Norms.Values.Sum();
+            return Norms.Map((_, norm) => sum > 0 ? norm / sum : 1.0 / Norms.Count);
+        }
+    }
 
     /// <summary>Each pair of tasks once, m(m − 1)/2 of them, in the order of the tasks.</summary>
     public IReadOnlyList<GradientPair> Pairs => pairs.Value;
@@ -63,28 +70,41 @@ public sealed class GradientConflicts
     /// <summary>The greatest of the pairs' curvature-bounding measures, in [0, 4]; 0 for one task.</summary>
     public double MaxCurvature => Pairs.Count == 0 ? 0 : Pairs.Max(p => p.Curvature);
 
-    /// <summary>σ₁ / σₘ of the Jacobian, ≥ 1: the square root of the ratio of the Gramian's outer eigenvalues. Infinite where the gradients are linearly dependent.</summary>
+    /// <summary>
+    /// σ₁ / σₘ of the Jacobian, ≥ 1: the root of the ratio of the Gramian's outer eigenvalues. Infinite where the gradients are
+    /// linearly dependent.
+    /// </summary>
     /// <remarks>
     /// Senushkin et al., <i>Independent Component Alignment for Multi-Task Learning</i> (CVPR 2023): the measure of how unstable
-    /// the combination of the gradients is. They take the smallest singular value that is not 0, and so report a small number for gradients
-    /// that are the same but for rounding. Here the eigenvalue λₘ counts as 0 up to m ε λ₁, which is what float64 knows: above about
-    /// 7e7/√m, reached also by a gradient that is so much shorter than another one, the condition number is infinite.
+    /// the combination of the gradients is. Their code takes the smallest singular value above 0, so that it depends on rounding
+    /// whether gradients that are the same have a condition number of 1 or a huge one. Here the eigenvalue λₘ counts as 0 up to
+    /// m ε λ₁, which is what float64 knows: above about 7e7/√m, reached also by a gradient that is so much shorter than another
+    /// one, the condition number is infinite.
     /// </remarks>
     public double ConditionNumber => conditionNumber.Value;
 
-    /// <summary>The distance from Pareto stationarity: the norm of the shortest convex combination of the gradients, which is the length of MGDA's step. 0 where no step helps all tasks.</summary>
+    /// <summary>
+    /// The distance from Pareto stationarity: the norm of the shortest convex combination of the gradients, which is the length
+    /// of MGDA's step. 0 where no step helps all tasks.
+    /// </summary>
     /// <remarks>
-    /// Gradients that are exactly zero are left out, as by <see cref="Balancing.MGDA"/>: by the letter one of them makes every point
-    /// stationary, whatever the others say. With all of them zero it is 0. Up to about 1e-8 of the norms may be rounding.
+    /// Gradients that are exactly zero are left out, as by <see cref="Balancing.MGDA"/>: by the letter one of them makes every
+    /// point stationary, whatever the others say. With all of them zero it is 0. Up to about 1e-8 of the norms may be rounding.
     /// </remarks>
     public double Stationarity => gap.Value * Math.Sqrt(Largest);
 
     /// <summary>
-    /// <see cref="Stationarity"/> in units of the shortest gradient that is not zero, in [0, 1]: 1 where that one is the way to go for
-    /// all, 0 where the gradients cancel. Free of the losses' scale.
+    /// <see cref="Stationarity"/> in units of the shortest gradient that is not zero, in [0, 1]: 1 where that one is the way to
+    /// go for all, 0 where the gradients cancel. It does not depend on the gradients' common scale.
     /// </summary>
-    public double RelativeStationarity =>
-        Norms.Values.Where(norm => norm > 0).DefaultIfEmpty(0).Min() is var shortest && shortest > 0 ? Math.Min(1, Stationarity / shortest) : 0;
+    public double RelativeStationarity
+    {
+        get
+        {
+            var shortest = Norms.Values.Where(norm => norm > 0).DefaultIfEmpty(0).Min();
+            return shortest > 0 ? Math.Min(1, Stationarity / shortest) : 0;
+        }
+    }
 
     /// <summary>Two tasks.</summary>
     /// <param name="first">The name of the one.</param>
@@ -142,7 +162,6 @@ public sealed class GradientConflicts
         }
 
         var g = new Gramian(Scaled());
-        var w = MinNorm.Solve(g).Weights;
-        return Math.Sqrt(Math.Max(0, w.Zip(g.Times(w), (weight, product) => weight * product).Sum()));
+        return g.NormOf(MinNorm.Solve(g).Weights);
     }
 }

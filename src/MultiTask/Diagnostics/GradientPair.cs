@@ -1,10 +1,10 @@
 namespace MultiTask.Diagnostics;
 
-/// <summary>How the gradients of two tasks get along. All three figures are numbers for any two gradients, and do not depend on their common scale.</summary>
+/// <summary>How the gradients of two tasks get along: three numbers, for any two gradients, that do not depend on their common scale.</summary>
 /// <remarks>
 /// Yu et al., <i>Gradient Surgery for Multi-Task Learning</i> (NeurIPS 2020), definitions 1, 2 and 5: the three conditions
-/// under which tasks harm each other. Where a gradient is zero it has no direction: the cosine is then 0, as for gradients at
-/// right angles. Two zero gradients count as equally long.
+/// under which tasks harm each other. A zero gradient has no direction: its cosine is 0, as for gradients at right angles. Two
+/// zero gradients count as equally long.
 /// </remarks>
 /// <param name="First">The name of the one task.</param>
 /// <param name="Second">The name of the other.</param>
@@ -14,7 +14,8 @@ namespace MultiTask.Diagnostics;
 /// </param>
 /// <param name="Curvature">
 /// The curvature-bounding measure (1 − C²) ‖g₁ − g₂‖² / ‖g₁ + g₂‖², in [0, 4]. For a conflict it is at most (1 − C)², which
-/// it reaches where both are as long. Of gradients that are exactly opposite and as long the formula makes 0 / 0; it is then the limit, 4.
+/// it reaches where both are as long. Of gradients that are exactly opposite and as long the formula makes 0 / 0; it is then
+/// the limit for gradients of one length, 4.
 /// </param>
 public sealed record GradientPair(string First, string Second, double Cosine, double MagnitudeSimilarity, double Curvature)
 {

@@ -7,7 +7,7 @@ namespace MultiTask.Training;
 /// <param name="Steps">How many steps were recorded, the skipped ones aside.</param>
 /// <param name="Skipped">How many skipped steps.</param>
 /// <param name="Measured">Of how many steps there are gradients.</param>
-/// <param name="ConflictRate">The mean of the conflict rates of the steps with gradients of two tasks or more; <c>null</c> without such a step.</param>
+/// <param name="ConflictRate">The mean conflict rate of the steps with gradients of two tasks or more; <c>null</c> without such a step.</param>
 /// <param name="Pairs">Each pair of tasks that had gradients in the same step.</param>
 /// <param name="Losses">The mean loss of each task over the steps that it was in.</param>
 /// <param name="Weights">The mean weight of each task over the steps that it had one in.</param>
@@ -38,12 +38,16 @@ public sealed record GradientSummary(
         {
             text.Append("; no gradients were compared: the balancer has no Gramian");
         }
+        else if (Measured < Steps)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; gradients of {Measured} steps");
+        }
 
         Line("mean weights", Weights);
         Line("mean norms", Norms);
         if (MostConflicting is { } pair)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\nconflict rate {ConflictRate:0.000}, in {Measured} steps");
+            text.Append(CultureInfo.InvariantCulture, $"\nconflict rate {ConflictRate:0.000}");
             text.Append(CultureInfo.InvariantCulture, $"\nmost conflicting {pair}");
             text.Append(CultureInfo.InvariantCulture, $"\ndominant task {DominantTask}: {Dominance[DominantTask!]:0.000} of the norms");
         }
@@ -54,7 +58,8 @@ public sealed record GradientSummary(
         {
             if (values.Count > 0)
             {
-                text.Append(CultureInfo.InvariantCulture, $"\n{name} {string.Join(", ", values.Select(v => string.Create(CultureInfo.InvariantCulture, $"{v.Task} {v.Value:g4}")))}");
+                var each = values.Select(v => string.Create(CultureInfo.InvariantCulture, $"{v.Task} {v.Value:g4}"));
+                text.Append('\n').Append(name).Append(' ').AppendJoin(", ", each);
             }
         }
     }

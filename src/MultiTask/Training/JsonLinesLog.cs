@@ -6,7 +6,7 @@ namespace MultiTask.Training;
 /// <summary>A file with a JSON object on a line for each step, which is there as soon as the step is made.</summary>
 /// <remarks>
 /// <code>
-/// {"epoch":0,"step":1,"skipped":false,"loss":{"age":0.9,"income":1.6},"weight":{"age":1,"income":1},…,"cosine":{"age.income":-0.2},…,"conflict_rate":1,…}
+/// {"epoch":0,"step":1,"skipped":false,"loss":{"age":0.9,"income":1.6},…,"cosine":{"age.income":-0.2},…,"conflict_rate":1,…}
 /// </code>
 /// What a step has not is absent. JSON has no infinite number; it is the string <c>"Infinity"</c>.
 /// </remarks>

@@ -30,7 +30,7 @@ public sealed record StepRecord(IReadOnlyList<string> Tasks, int Epoch, long Ste
     /// All figures. Their names and order depend on <see cref="Tasks"/> and <see cref="Pairs"/> alone, so that they make the columns of a table;
     /// what the step does not have is <c>null</c>.
     /// </summary>
-    public IEnumerable<StepFigure> Figures()
+    public IReadOnlyList<StepFigure> Figures()
     {
         var c = Conflicts;
         return

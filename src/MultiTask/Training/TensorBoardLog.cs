@@ -2,11 +2,14 @@ using TorchSharp.Modules;
 
 namespace MultiTask.Training;
 
-/// <summary>Scalars in TensorBoard, by TorchSharp's writer: <c>weight/age</c>, <c>cosine/age.income</c>, <c>conflict_rate</c>, …; and <c>skipped</c>, 0 or 1.</summary>
+/// <summary>
+/// Scalars in TensorBoard, by TorchSharp's writer: <c>weight/age</c>, <c>cosine/age.income</c>, <c>conflict_rate</c>, …; and
+/// <c>skipped</c>, 0 or 1.
+/// </summary>
 /// <remarks>
 /// TorchSharp's writer opens its file anew for each scalar, so that nothing is lost. With many tasks this takes time: see
-/// <see cref="GradientMonitor.Pairs"/> and <see cref="GradientMonitor.Every"/>. A resumed run needs a new writer on the same directory;
-/// TensorBoard reads the files together.
+/// <see cref="GradientMonitor.Pairs"/> and <see cref="GradientMonitor.Every"/>. A resumed run needs a new writer on the same
+/// directory; TensorBoard reads the files together.
 /// </remarks>
 public sealed class TensorBoardLog : StepLog
 {

@@ -102,6 +102,16 @@ public sealed class GradientMonitorTests : IDisposable
         seen[1].Conflicts.Should().BeNull();
     }
 
+    [Fact]
+    public void Weights_that_are_used_again_are_recorded_without_gradients()
+    {
+        using var data = Rig.Data();
+        var seen = Run(new PeriodicWeights(Rig.Tasks, new MGDA(), 3), data.Batches(4), out _, out var states);
+        seen.Select(r => r.Conflicts is not null).Should().Equal(true, false, false, true, false, false);
+        seen.Should().OnlyContain(r => r.Weights!.Count == 3);
+        seen[2].Weights.Should().Equal(seen[0].Weights);
+    }
+
     /// <summary>A balancer of one's own may leave <c>LastGramian</c> as it was: then it is an earlier step's.</summary>
     [Fact]
     public void A_Gramian_that_the_balancer_did_not_renew_is_not_recorded_again()
@@ -111,6 +121,7 @@ public sealed class GradientMonitorTests : IDisposable
         seen.Select(r => r.Conflicts is not null).Should().Equal(true, false, true, false, true, false);
         seen.Should().OnlyContain(r => r.Losses.Count == 3);
         (monitor.Summary.Steps, monitor.Summary.Measured).Should().Be((6, 3));
+        monitor.Summary.ToString().Should().StartWith("6 steps, 0 skipped; gradients of 3 steps\n");
     }
 
     [Fact]
@@ -245,7 +256,7 @@ public sealed class GradientMonitorTests : IDisposable
             "200 steps, 2 skipped\n" +
             "mean weights age 1.5, sex 1, income 2\n" +
             "mean norms age 0.1, sex 2, income 3000\n" +
-            "conflict rate 0.457, in 200 steps\n" +
+            "conflict rate 0.457\n" +
             "most conflicting age and income: mean cosine -0.120, in conflict in 61.0 % of 200 steps\n" +
             "dominant task income: 0.700 of the norms");
     }
