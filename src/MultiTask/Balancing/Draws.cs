@@ -27,6 +27,18 @@ internal sealed class Draws : nn.Module
     /// <summary>A generator of tensors for one step's draws; the caller disposes it.</summary>
     public Generator Next(Device device) => new(NextSeed() >> 1, device);
 
+    /// <summary>A generator for a task's own numbers: the same whenever it is asked for, whatever was drawn before.</summary>
+    public Random Of(string task)
+    {
+        var hash = 14695981039346656037; // FNV-1a: string.GetHashCode differs from process to process
+        foreach (var c in task)
+        {
+            hash = unchecked((hash ^ c) * 1099511628211);
+        }
+
+        return new((int)(Mixed(unchecked(Seed() + hash)) >> 33));
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)
@@ -38,13 +50,23 @@ internal sealed class Draws : nn.Module
         base.Dispose(disposing);
     }
 
-    /// <summary>SplitMix64 (Steele et al., 2014): one well-mixed number for each seed and count.</summary>
     private ulong NextSeed()
     {
         using var scope = NewDisposeScope();
         var n = (ulong)count.cpu().item<long>() + 1;
         count.add_(1);
-        var z = unchecked((ulong)seed.cpu().item<long>() + (n * 0x9E3779B97F4A7C15));
+        return Mixed(unchecked(Seed() + (n * 0x9E3779B97F4A7C15)));
+    }
+
+    private ulong Seed()
+    {
+        using var scope = NewDisposeScope();
+        return unchecked((ulong)seed.cpu().item<long>());
+    }
+
+    /// <summary>SplitMix64 (Steele et al., 2014): one well-mixed number for each number.</summary>
+    private static ulong Mixed(ulong z)
+    {
         z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
         z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
         return z ^ (z >> 31);
