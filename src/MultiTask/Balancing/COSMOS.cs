@@ -23,8 +23,8 @@ public sealed class COSMOS : Scalarizer
 {
     private readonly TaskMap<double> concentrations;
     private readonly double penalty;
-    private readonly TaskMemory preference;
     private readonly Draws draws;
+    private TaskMap<double>? chosen;
 
     /// <summary>COSMOS.</summary>
     /// <param name="tasks">All tasks that may come.</param>
@@ -76,32 +76,38 @@ public sealed class COSMOS : Scalarizer
         }
 
         (this.concentrations, this.penalty) = (concentrations, penalty);
-        preference = new(concentrations.Tasks, length: 1, initial: 0);
         draws = new(seed);
         RegisterComponents();
-        Draw();
     }
 
-    /// <summary>r: how much each task counts in the next step. Non-negative, with the sum 1.</summary>
+    /// <summary>r: how much each task counts in this step. Non-negative, with the sum 1.</summary>
     /// <remarks>What is set is divided by its sum, and stands until <see cref="EndStep"/> draws another.</remarks>
     /// <exception cref="ArgumentException">Tasks are missing or unknown, or a number is negative, or all are 0.</exception>
     public TaskMap<double> Preference
     {
-        get => TaskMap.Create(preference.Tasks.Select(task => (task, preference[task][0])));
+        get
+        {
+            if (chosen is not null)
+            {
+                return chosen;
+            }
+
+            var r = Distributions.Dirichlet(draws.Current(), concentrations.Values);
+            var next = 0;
+            return concentrations.Map((_, _) => r[next++]);
+        }
+
         set
         {
             ArgumentNullException.ThrowIfNull(value);
-            TaskNames.ExpectKnown(value.Tasks, preference.Tasks, nameof(COSMOS));
+            TaskNames.ExpectKnown(value.Tasks, concentrations.Tasks, nameof(COSMOS));
             var sum = value.Values.Sum();
-            if (value.Count < preference.Tasks.Count || value.Values.Any(r => !(r >= 0)) || !(sum > 0) || !double.IsFinite(sum))
+            if (value.Count < concentrations.Count || value.Values.Any(r => !(r >= 0)) || !(sum > 0) || !double.IsFinite(sum))
             {
-                throw new ArgumentException($"A preference should have a non-negative number for each of {TaskNames.List(preference.Tasks)}, not all 0. Found {value}.", nameof(value));
+                throw new ArgumentException($"A preference should have a non-negative number for each of {TaskNames.List(concentrations.Tasks)}, not all 0. Found {value}.", nameof(value));
             }
 
-            foreach (var (task, r) in value)
-            {
-                preference[task] = [r / sum];
-            }
+            chosen = value.Map((_, r) => r / sum);
         }
     }
 
@@ -110,9 +116,10 @@ public sealed class COSMOS : Scalarizer
     public override Tensor Scalarize(TaskMap<Tensor> losses)
     {
         ArgumentNullException.ThrowIfNull(losses);
-        TaskNames.ExpectKnown(losses.Tasks, preference.Tasks, nameof(COSMOS));
+        TaskNames.ExpectKnown(losses.Tasks, concentrations.Tasks, nameof(COSMOS));
         var vector = LossVector.Of(losses);
-        var r = losses.Tasks.Select(task => preference[task][0]).ToArray();
+        var preference = Preference;
+        var r = losses.Tasks.Select(task => preference[task]).ToArray();
         var sum = (vector * LossVector.Beside(vector, r)).sum();
         var length = Length(r) * vector.norm();
         return length.item<double>() == 0 ? sum : sum - (penalty * (sum / length));
@@ -120,22 +127,17 @@ public sealed class COSMOS : Scalarizer
 
     /// <summary>Draws the preference of the next step.</summary>
     /// <param name="losses">Is not called.</param>
-    public override void EndStep(Func<TaskMap<Tensor>> losses) => Draw();
+    public override void EndStep(Func<TaskMap<Tensor>> losses)
+    {
+        chosen = null;
+        draws.Advance();
+    }
 
     /// <inheritdoc/>
     public override void Reset()
     {
+        chosen = null;
         draws.Clear();
-        Draw();
-    }
-
-    private void Draw()
-    {
-        var drawn = Distributions.Dirichlet(draws.Next(), concentrations.Values);
-        for (var i = 0; i < drawn.Length; i++)
-        {
-            preference[concentrations.Tasks[i]] = [drawn[i]];
-        }
     }
 
     private static double Length(double[] r) => Math.Sqrt(r.Sum(v => v * v));

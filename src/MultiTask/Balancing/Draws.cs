@@ -22,10 +22,26 @@ internal sealed class Draws : nn.Module
     public void Clear() => count.zero_();
 
     /// <summary>A generator for one step's draws.</summary>
-    public Random Next() => new((int)(NextSeed() >> 33));
+    public Random Next()
+    {
+        var random = Current();
+        Advance();
+        return random;
+    }
 
     /// <summary>A generator of tensors for one step's draws; the caller disposes it.</summary>
-    public Generator Next(Device device) => new(NextSeed() >> 1, device);
+    public Generator Next(Device device)
+    {
+        var generator = new Generator(CurrentSeed() >> 1, device);
+        Advance();
+        return generator;
+    }
+
+    /// <summary>The generator that is next, as often as it is asked for until the next <see cref="Advance"/>.</summary>
+    public Random Current() => new((int)(CurrentSeed() >> 33));
+
+    /// <summary>Goes on to the draws of another step.</summary>
+    public void Advance() => count.add_(1);
 
     /// <summary>A generator for a task's own numbers: the same whenever it is asked for, whatever was drawn before.</summary>
     public Random Of(string task)
@@ -36,7 +52,7 @@ internal sealed class Draws : nn.Module
             hash = unchecked((hash ^ c) * 1099511628211);
         }
 
-        return new((int)(Mixed(unchecked(Seed() + hash)) >> 33));
+        return new((int)(Mixed(unchecked(Number(seed) + hash)) >> 33));
     }
 
     protected override void Dispose(bool disposing)
@@ -50,18 +66,12 @@ internal sealed class Draws : nn.Module
         base.Dispose(disposing);
     }
 
-    private ulong NextSeed()
-    {
-        using var scope = NewDisposeScope();
-        var n = (ulong)count.cpu().item<long>() + 1;
-        count.add_(1);
-        return Mixed(unchecked(Seed() + (n * 0x9E3779B97F4A7C15)));
-    }
+    private ulong CurrentSeed() => Mixed(unchecked(Number(seed) + ((Number(count) + 1) * 0x9E3779B97F4A7C15)));
 
-    private ulong Seed()
+    private static ulong Number(Tensor buffer)
     {
         using var scope = NewDisposeScope();
-        return unchecked((ulong)seed.cpu().item<long>());
+        return unchecked((ulong)buffer.cpu().item<long>());
     }
 
     /// <summary>SplitMix64 (Steele et al., 2014): one well-mixed number for each number.</summary>

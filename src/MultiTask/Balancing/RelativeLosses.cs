@@ -60,21 +60,22 @@ public sealed class RelativeLosses : LossTransform
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The method was not built for the task, or the loss is negative.</exception>
-    /// <exception cref="NonFiniteException">The loss is 0: later ones could not be divided by it.</exception>
-    public override Tensor Transform(string task, Tensor loss)
+    /// <exception cref="ArgumentException">There is a task that the method was not built for, or a negative loss.</exception>
+    /// <exception cref="NonFiniteException">A loss is 0: later ones could not be divided by it.</exception>
+    public override TaskMap<Tensor> Transform(TaskMap<Tensor> losses)
     {
-        ArgumentNullException.ThrowIfNull(loss);
-        TaskNames.ExpectKnown([task], references.Tasks, nameof(RelativeLosses));
-        var value = HostValues.Of([(task, loss)]);
-        PositiveLosses.ExpectInvertible(value, nameof(RelativeLosses));
-        var before = references[task][0];
-        references[task] = [before == 0 ? value[task] : (decay * before) + ((1 - decay) * value[task])];
-        return Relative(task, loss);
-    }
+        ArgumentNullException.ThrowIfNull(losses);
+        TaskNames.ExpectKnown(losses.Tasks, references.Tasks, nameof(RelativeLosses));
+        var values = HostValues.Of(losses);
+        PositiveLosses.ExpectInvertible(values, nameof(RelativeLosses));
+        foreach (var (task, loss) in values)
+        {
+            var before = references[task][0];
+            references[task] = [before == 0 ? loss : (decay * before) + ((1 - decay) * loss)];
+        }
 
-    /// <inheritdoc/>
-    public override void EndStep(Func<TaskMap<Tensor>> losses) => Inner.EndStep(() => losses().Map(Relative));
+        return TransformAgain(losses);
+    }
 
     /// <inheritdoc/>
     public override void Reset()
@@ -83,5 +84,6 @@ public sealed class RelativeLosses : LossTransform
         base.Reset();
     }
 
-    private Tensor Relative(string task, Tensor loss) => loss / references[task][0];
+    /// <inheritdoc/>
+    protected override TaskMap<Tensor> TransformAgain(TaskMap<Tensor> losses) => losses.Map((task, loss) => loss / references[task][0]);
 }

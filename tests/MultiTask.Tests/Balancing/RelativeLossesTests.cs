@@ -13,8 +13,7 @@ public sealed class RelativeLossesTests
         using var relative = new RelativeLosses(["a", "b"]);
         Slopes(relative, ("a", 4), ("b", 0.5)).Should().Equal(0.25, 2);
         Slopes(relative, ("b", 7), ("a", 1)).Should().Equal(2, 0.25);
-        var loss = Scalars.Of(("a", 6))["a"];
-        relative.Transform("a", loss).item<double>().Should().Be(1.5);
+        relative.Transform(Scalars.Of(("a", 6)))["a"].item<double>().Should().Be(1.5);
     }
 
     [Fact]
