@@ -107,6 +107,20 @@ public sealed class Gramian
         return product;
     }
 
+    /// <summary>‖Σ wᵢ gᵢ‖.</summary>
+    /// <param name="weights">m weights.</param>
+    public double NormOf(IReadOnlyList<double> weights)
+    {
+        var products = Times(weights);
+        var squared = 0.0;
+        for (var i = 0; i < Count; i++)
+        {
+            squared += weights[i] * products[i];
+        }
+
+        return Math.Sqrt(Math.Max(0, squared)); // below 0 by rounding, where gradients cancel
+    }
+
     /// <summary>
     /// J Jᵀ in float64, from a slice of the columns at a time: in float32 squares leave the range, and what is left of
     /// gradients that nearly cancel is all rounding.
