@@ -5,8 +5,8 @@ namespace MultiTask.Balancing;
 /// <summary>ConFIG: the direction that descends on every task alike, longer the better the gradients agree.</summary>
 /// <remarks>
 /// <para>
-/// Liu, Chu and Thuerey, <i>ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks</i> (ICLR 2025), eqs. 2
-/// and 3: d = (Σ gᵢ · g_u) g_u, where g_u = 𝒰[U⁺ 1], 𝒰 brings a vector to length 1, and U has the rows 𝒰(gᵢ). Since
+/// Liu, Chu and Thuerey, <i>ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks</i> (ICLR 2025):
+/// d = (Σ gᵢ · g_u) g_u, where g_u = 𝒰[U⁺ 1], 𝒰 brings a vector to length 1, and U has the rows 𝒰(gᵢ). Since
 /// U⁺ = Uᵀ (U Uᵀ)⁺, all that is needed is the cosine matrix. Preferences are the paper's direction weights: the projections
 /// 𝒰(gᵢ) · d are in their proportion. The other lengths are those of the authors' code; its <c>TrackSpecific</c>, the length of
 /// one chosen task, is left out, for a batch may lack that task.

@@ -5,7 +5,7 @@ namespace MultiTask.Balancing;
 /// <summary>IMTL-G: the combination of the gradients whose projections on all of them are equal.</summary>
 /// <remarks>
 /// <para>
-/// Liu et al., <i>Towards Impartial Multi-Task Learning</i> (ICLR 2021), eq. 4: weights with Σ w = 1 and uᵢ · d the same for all
+/// Liu et al., <i>Towards Impartial Multi-Task Learning</i> (ICLR 2021): weights with Σ w = 1 and uᵢ · d the same for all
 /// tasks, uᵢ = gᵢ / ‖gᵢ‖. That is v = G⁺ √diag(G), divided by Σ v. The pseudo-inverse is that of the cosine matrix, so that a
 /// task's scale does not change the line of d. The paper's hybrid, IMTL, is this in <see cref="IMTLL"/>:
 /// <c>new IMTLL(tasks, new IMTLG())</c>. Weights may be negative.

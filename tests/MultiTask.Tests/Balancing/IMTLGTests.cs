@@ -157,7 +157,7 @@ public sealed class IMTLGTests
         return Array.ConvertAll(w, v => v / length);
     }
 
-    /// <summary>Eqs. 5 and 6 of the paper: (α₂ … α_T) = g₁ Uᵀ (D Uᵀ)⁻¹ with D = g₁ − gᵢ and U = u₁ − uᵢ.</summary>
+    /// <summary>The paper's closed form: (α₂ … α_T) = g₁ Uᵀ (D Uᵀ)⁻¹ with D = g₁ − gᵢ and U = u₁ − uᵢ.</summary>
     private static double[] ClosedForm(double[][] rows)
     {
         double[][] units = [.. rows.Select(r => Array.ConvertAll(r, v => v / Math.Sqrt(Gramians.Dot(r, r))))];
