@@ -1,5 +1,6 @@
 using FluentAssertions;
 using MultiTask.Balancing;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Tests.Balancing;
