@@ -1,5 +1,4 @@
 using MultiTask.Numerics;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask;

@@ -7,10 +7,10 @@ namespace MultiTask.Balancing;
 /// <remarks>
 /// <para>
 /// Yang et al., <i>AdaTask: A Task-aware Adaptive Learning Rate Approach to Multi-task Learning</i> (AAAI 2023): where Adam has
-/// one m and one v for the sum of the gradients, each task has its own, and the shared parameters move by −η Σᵢ mᵢ/(√vᵢ + ε). What
-/// this balancer leaves in <c>.grad</c> of the shared parameters is that sum. So <b>they belong to plain SGD</b>, without momentum, at the
-/// learning rate η that Adam would have; Adam on top would scale it a second time. With one task it is that optimizer. Heads
-/// have one task each and keep their own gradient, for an optimizer of the same kind:
+/// one m and one v for the sum of the gradients, each task has its own, and shared parameters move by −η Σᵢ mᵢ/(√vᵢ + ε).
+/// What this balancer leaves in <c>.grad</c> of the shared parameters is that sum. So <b>they belong to plain SGD</b>,
+/// without momentum, at the learning rate η that Adam would have; Adam on top would scale it a second time. With one task it
+/// is that optimizer. Heads have one task each and keep their own gradient, for an optimizer of the same kind:
 /// </para>
 /// <code>
 /// var shared = model.SharedParameters().ToList();
@@ -23,8 +23,8 @@ namespace MultiTask.Balancing;
 /// one for the heads: <c>new SGD.ParamGroup(shared, lr: 1e-3), new SGD.ParamGroup(heads, lr: 1e-1)</c>.
 /// </para>
 /// <para>
-/// A task that is absent moves nothing and keeps its state, with its own count of steps for Adam's correction of the start; in the authors'
-/// code all tasks are always there. It takes memory for two gradients a task (Adagrad, RMSProp: one).
+/// A task that is absent moves nothing and keeps its state, with a count of steps of its own for Adam's correction of the
+/// start; in the authors' code all tasks are always there. It takes memory for two gradients a task (Adagrad, RMSProp: one).
 /// </para>
 /// </remarks>
 public sealed class AdaTask : GradientAggregator

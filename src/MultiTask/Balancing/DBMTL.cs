@@ -8,8 +8,8 @@ namespace MultiTask.Balancing;
 /// <para>
 /// Lin et al., <i>Dual-Balancing for Multi-Task Learning</i> (2023): gᵢ is the gradient of log ℓᵢ; each task's gradients are
 /// averaged, ĝᵢ ← βₖ ĝᵢ + (1 − βₖ) gᵢ from ĝᵢ = 0, with βₖ = β / kᵟ in the task's k-th step; the step goes along
-/// Σ αᵢ ĝᵢ with αᵢ = maxⱼ ‖ĝⱼ‖ / ‖ĝᵢ‖. <see cref="Balancer.LastWeights"/> are the αᵢ, <see cref="Balancer.LastGramian"/> is that of the ĝᵢ.
-/// Heads get the gradient of their log loss, as in the authors' code.
+/// Σ αᵢ ĝᵢ with αᵢ = maxⱼ ‖ĝⱼ‖ / ‖ĝᵢ‖. Heads get the gradient of their log loss, as in the authors' code.
+/// <see cref="Balancer.LastWeights"/> are the αᵢ, and <see cref="Balancer.LastGramian"/> is that of the ĝᵢ.
 /// </para>
 /// <para>
 /// As published the average is not corrected for its start: with β = 0.9 and no decay the first step is a tenth as long. The

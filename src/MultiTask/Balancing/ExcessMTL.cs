@@ -6,16 +6,16 @@ namespace MultiTask.Balancing;
 /// <summary>ExcessMTL: more weight to tasks that are far from their best loss, not to those whose labels are noise.</summary>
 /// <remarks>
 /// <para>
-/// He et al., <i>Robust Multi-Task Learning with Excess Risks</i> (ICML 2024), eq. 6 to 9: how far a task's loss is above the best it
-/// can be is estimated by a step of Newton's method with the curvature of Adagrad, Êᵢ = ½ gᵢᵀ diag(√Σ gᵢ²)⁻¹ gᵢ, the sum over all steps
-/// so far; wᵢ ∝ wᵢ exp(η Êᵢ/Ê⁰ᵢ), from wᵢ = 1/m, and the step goes along Σ wᵢ gᵢ. Ê⁰ᵢ, which makes unlike tasks comparable, is the
-/// mean of the task's first estimates; until it is known, Êᵢ/Ê⁰ᵢ counts as 1.
+/// He et al., <i>Robust Multi-Task Learning with Excess Risks</i> (ICML 2024), eq. 6 to 9. How far a task's loss is above the
+/// best it can be is estimated by a step of Newton's method with the curvature of Adagrad: Êᵢ = ½ gᵢᵀ diag(√Σ gᵢ²)⁻¹ gᵢ, where
+/// the sum is over all steps so far. Then wᵢ ← wᵢ exp(η Êᵢ/Ê⁰ᵢ), from wᵢ = 1/m, scaled to the sum 1; the step goes along Σ wᵢ gᵢ.
+/// Ê⁰ᵢ makes unlike tasks comparable: it is the mean of the task's first estimates, and until it is known, Êᵢ/Ê⁰ᵢ counts as 1.
 /// </para>
 /// <para>
-/// The authors' code, and LibMTL after it, begins with weights 1 that sum to m, and adds 1e-7 below the root, which brings the scale
-/// of the gradients back; here an entry that has always been 0 counts 0. There, heads are weighted as well; here, as on all gradient rungs
-/// without a Gramian, they are not. A task whose gradient is zero has not been measured. Absent tasks keep their weight; the others
-/// share the one that they have together.
+/// The authors' code, and LibMTL after it, begins with weights 1 that sum to m, and adds 1e-7 below the root, which brings the
+/// scale of the gradients back; here an entry that has always been 0 counts 0. There, heads are weighted as well; here, as on
+/// all gradient rungs without a Gramian, they are not. A task whose gradient is zero has not been measured. Absent tasks keep
+/// their weight; the others share the one that they have together.
 /// </para>
 /// </remarks>
 public sealed class ExcessMTL : GradientAggregator

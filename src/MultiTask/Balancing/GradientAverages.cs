@@ -23,7 +23,9 @@ internal sealed class GradientAverages : nn.Module
 
     /// <summary>Takes a step's gradients in. Call inside a dispose scope.</summary>
     /// <param name="jacobian">The gradients of the tasks that are there; the others' averages stay as they are.</param>
-    /// <param name="part">aₖ in (0, 1], the part of the new gradient in the task's k-th step, k ≥ 1; null: all of it, and nothing is remembered.</param>
+    /// <param name="part">
+    /// aₖ in (0, 1], the part of the new gradient in the task's k-th step, k ≥ 1; null: all of it, and nothing is remembered.
+    /// </param>
     /// <returns>The averages of these tasks.</returns>
     public Jacobian Next(Jacobian jacobian, Func<double, double>? part)
     {

@@ -7,14 +7,15 @@ namespace MultiTask.Balancing;
 /// <remarks>
 /// <para>
 /// Fernando et al., <i>Mitigating Gradient Bias in Multi-objective Learning: A Provably Convergent Approach</i> (ICLR 2023),
-/// algorithm 1. In step k: yᵢ ← yᵢ − βₖ (yᵢ − gᵢ), from yᵢ = 0; λ ← Π(λ − γₖ (Y Yᵀ + ρI) λ), from λ = 1/m, with the rows yᵢ in Y and Π
-/// the projection onto the simplex; the step goes along Yᵀλ. βₖ = β/kᵟ and γₖ = γ/kᵋ. The order is that of the authors' code, for
-/// with y and λ as before the step the first would go nowhere.
+/// algorithm 1. In step k, with rows yᵢ in Y and Π the projection onto the simplex: yᵢ ← yᵢ − βₖ (yᵢ − gᵢ), from yᵢ = 0;
+/// λ ← Π(λ − γₖ (Y Yᵀ + ρI) λ), from λ = 1/m; and the step goes along Yᵀλ. βₖ = β/kᵟ and γₖ = γ/kᵋ. The order is that of the
+/// authors' code; with y and λ as before the step, the first would go nowhere.
 /// </para>
 /// <para>
-/// LibMTL, whose defaults these are, takes a softmax in place of the projection, and gradients divided by their norm and multiplied
-/// by their loss. Here it is the paper's formula; so γ should suit the size of the gradients, as their squares are in the step of λ. <see cref="Balancer.LastWeights"/> is λ, and <see cref="Balancer.LastGramian"/> that of the yᵢ. Absent tasks
-/// keep their y and λ; the others share the weight that they have together.
+/// LibMTL, whose defaults these are, takes a softmax in place of the projection, and gradients divided by their norm and
+/// multiplied by their loss. Here it is the paper's formula; so γ should suit the size of the gradients, as their squares
+/// are in the step of λ. <see cref="Balancer.LastWeights"/> is λ, and <see cref="Balancer.LastGramian"/> that of the yᵢ.
+/// Absent tasks keep their y and λ; the others share the weight that they have together.
 /// </para>
 /// </remarks>
 public sealed class MoCo : GradientAggregator

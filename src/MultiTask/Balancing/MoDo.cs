@@ -2,13 +2,13 @@ using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;
 
-/// <summary>MoDo: MGDA by one step on its weights for each step, with two independent samples so that noise does not bias them.</summary>
+/// <summary>MoDo: MGDA with one step of its weights a step, found from two independent samples, so that noise does not bias them.</summary>
 /// <remarks>
-/// Chen et al., <i>Three-Way Trade-Off in Multi-Objective Learning</i> (NeurIPS 2023), algorithm 1: λ ← Π(λ − γ (J(ξ) J(ξ′)ᵀ + ρI) λ), from
-/// λ = 1/m, with Π the projection onto the simplex; the step goes along J(ζ)ᵀλ. See <see cref="StochasticWeighting"/> for the samples: it needs
-/// two micro-batches at least, better three, to be what it is. γ should suit the size of the gradients, as their squares are in
-/// the step of λ. With two samples the authors' code steps along their sum in one file and their mean in another; here it is the mean. Absent tasks keep
-/// their λ; the others share the weight that they have together.
+/// Chen et al., <i>Three-Way Trade-Off in Multi-Objective Learning</i> (NeurIPS 2023), algorithm 1, with Π the projection onto
+/// the simplex: λ ← Π(λ − γ (J(ξ) J(ξ′)ᵀ + ρI) λ), from λ = 1/m; the step goes along J(ζ)ᵀλ. To be what it is it needs two
+/// micro-batches, better three: see <see cref="StochasticWeighting"/>. γ should suit the size of the gradients, as their
+/// squares are in the step of λ. With two samples the authors' code steps along their sum in one file and their mean in
+/// another; here it is the mean. Absent tasks keep their λ; the others share the weight that they have together.
 /// </remarks>
 public sealed class MoDo : StochasticWeighting
 {

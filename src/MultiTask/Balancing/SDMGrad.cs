@@ -2,23 +2,23 @@ using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;
 
-/// <summary>SDMGrad: MGDA that keeps near a direction of choice, with two independent samples so that noise does not bias its weights.</summary>
+/// <summary>SDMGrad: MGDA that keeps near a direction of choice, from two independent samples, so that noise does not bias it.</summary>
 /// <remarks>
 /// <para>
-/// Xiao et al., <i>Direction-oriented Multi-objective Learning: Simple and Provable Stochastic Algorithms</i> (NeurIPS 2023), algorithm 1:
-/// w minimises ½ ‖Jᵀ(w + λw₀)‖² over the simplex, by S steps w ← Π(w − β J(ξ) J(ξ′)ᵀ (w + λw₀)) from the w of the step
-/// before; the step goes along J(ζ)ᵀ(w + λw₀) / (1 + λ). w₀ are the preferences. λ = 0 is MGDA; with λ → ∞ only w₀ is left.
-/// <see cref="Balancer.LastWeights"/> are (w + λw₀) / (1 + λ). See <see cref="StochasticWeighting"/> for the samples: it needs two
-/// micro-batches at least, better three, to be what it is.
+/// Xiao et al., <i>Direction-oriented Multi-objective Learning: Simple and Provable Stochastic Algorithms</i> (NeurIPS 2023),
+/// algorithm 1: w minimises ½ ‖Jᵀ(w + λw₀)‖² over the simplex, by S steps w ← Π(w − β J(ξ) J(ξ′)ᵀ (w + λw₀)) from the w of
+/// the step before; the step goes along J(ζ)ᵀ(w + λw₀) / (1 + λ). w₀ are the preferences. λ = 0 is MGDA; with λ → ∞ only w₀
+/// is left. <see cref="Balancer.LastWeights"/> are (w + λw₀) / (1 + λ). To be what it is it needs two micro-batches, better
+/// three: see <see cref="StochasticWeighting"/>.
 /// </para>
 /// <para>
-/// As in the authors' code: the division by 1 + λ, so that λ changes the direction and not the learning rate; products divided by the square of the
-/// gradients' mean length, so that β need not suit their size (there with 1e-4 added, here relative); one pair of
-/// samples for all S steps; momentum. Their <c>weight_methods.py</c> keeps the three samples in one and the same tensor, so it does not sample
-/// twice; LibMTL mended that, as we do. With β = 10 the inner steps seldom settle: where gradients differ much, w goes from corner to
-/// corner of the simplex. With a <c>step</c> below 2/m² it settles. Absent tasks keep their w; the others share the weight that
-/// they have together.
+/// As in the authors' code: the division by 1 + λ, so that λ changes the direction and not the learning rate; products divided
+/// by the square of the gradients' mean length, so that β need not suit their size (there 1e-4 is added to the squares, here
+/// nothing); one pair of samples for all S steps; momentum. Their <c>weight_methods.py</c> has the three samples in one and
+/// the same tensor, so it samples once; LibMTL mended that. With β = 10 the inner steps seldom settle: where gradients differ
+/// much, w goes from corner to corner of the simplex. With a <c>step</c> below 2/m² it settles.
 /// </para>
+/// <para>Absent tasks keep their w; the others share the weight that they have together.</para>
 /// </remarks>
 public sealed class SDMGrad : StochasticWeighting
 {
