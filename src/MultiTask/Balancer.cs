@@ -20,8 +20,10 @@ namespace MultiTask;
 /// <para>
 /// The ladder: <see cref="Scalarizer"/> (losses → one scalar), <see cref="LossWeighting"/> (losses → weights),
 /// <see cref="GradientAggregator"/> (Jacobian → gradient), <see cref="GramianWeighting"/> (Gramian → weights),
-/// <see cref="LossTransform"/> (loss → loss, then another balancer). What fits no rung overrides
-/// <see cref="Differentiate"/> here, with the same helpers (<see cref="Jacobian.Of(TaskMap{Tensor}, IEnumerable{Tensor})"/>).
+/// <see cref="StochasticWeighting"/> (products of independent samples → weights),
+/// <see cref="LossTransform"/> (losses → losses, then another balancer), <see cref="WeightTransform"/> (another balancer, then
+/// weights → weights). What fits no rung overrides <see cref="Differentiate"/> here, with the same helpers
+/// (<see cref="Jacobian.OfMicroBatches"/>, <see cref="MicroBatchLosses.Backward"/>).
 /// </para>
 /// <para>
 /// A balancer is a module: what it learns is parameters and what it remembers is buffers, named by task, so that it moves
@@ -43,6 +45,12 @@ public abstract class Balancer : nn.Module
     /// <summary>The Gramian of the task gradients in the last <c>Backward</c>, where the method has one.</summary>
     public Gramian? LastGramian { get; protected set; }
 
+    /// <summary>
+    /// Whether the method remembers gradients from step to step, entry by entry. Such a method cannot be balanced at the
+    /// representation, where the entries belong to other samples in each batch.
+    /// </summary>
+    public virtual bool RemembersGradients => false;
+
     /// <summary>Computes the balanced gradient of the losses.</summary>
     /// <param name="losses">One scalar for each task that has a label in this batch, at least one.</param>
     /// <param name="shared">
@@ -61,9 +69,17 @@ public abstract class Balancer : nn.Module
     /// Computes the balanced gradient at the representation: one backward pass through each head, then one through the
     /// trunk. With a scalarizer the result is the same as at the parameters.
     /// </summary>
+    /// <remarks>
+    /// Where each task has a representation of its own, of one shape, a task's gradient is that by its own representation.
+    /// Where the method gives weights, the trunk gets wᵢ gᵢ through representation i; where it gives a gradient d, it gets
+    /// d/m through each of the m. Both are what the trunk gets from one shared tensor if all representations are that tensor.
+    /// </remarks>
     /// <param name="losses">One scalar for each task, of heads that read <paramref name="representation"/>.</param>
-    /// <param name="representation">A <see cref="Representation.Cut"/> representation that all tasks share.</param>
-    /// <exception cref="ArgumentException">As above, or the representation is not cut or not one tensor for all tasks.</exception>
+    /// <param name="representation">A <see cref="Representation.Cut"/> representation.</param>
+    /// <exception cref="ArgumentException">
+    /// As above, or the representation is not cut, or tasks have representations of unlike shapes, or the method
+    /// <see cref="RemembersGradients"/>.
+    /// </exception>
     /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
     public void Backward(TaskMap<Tensor> losses, Representation representation) =>
         Backward(new MicroBatchLosses(losses), representation);
@@ -71,14 +87,28 @@ public abstract class Balancer : nn.Module
     internal void Backward(MicroBatchLosses losses, Representation representation)
     {
         ArgumentNullException.ThrowIfNull(representation);
+        ExpectRepresentation();
         using var scope = NewDisposeScope();
-        var (leaf, origin) = representation.SharedCut();
-        Differentiate([losses.Checked()], [leaf]);
-        if (leaf.grad is { } gradient && origin.requires_grad)
+        var cut = representation.CutFor(losses.Losses.Tasks);
+        Differentiate([losses.Checked()], [cut.Leaf]);
+        cut.Backward(this);
+    }
+
+    /// <summary>Refuses to be balanced at the representation, where that makes no sense.</summary>
+    internal void ExpectRepresentation()
+    {
+        if (RemembersGradients)
         {
-            origin.backward([gradient]);
+            throw new ArgumentException(
+                $"{GetName()} remembers gradients from step to step, and at the representation their entries belong to other samples in each batch; balance at the shared parameters.");
         }
     }
+
+    /// <summary>What the trunk gets through a task's own representation.</summary>
+    /// <param name="task">The task's name.</param>
+    /// <param name="own">The gradient by that representation which the method left there, as in a head.</param>
+    /// <param name="balanced">The m-th part of the balanced gradient.</param>
+    internal virtual Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => own;
 
     /// <summary>Computes the balanced gradient of a batch that is read in several micro-batches, in the memory of one.</summary>
     /// <remarks>
@@ -116,6 +146,24 @@ public abstract class Balancer : nn.Module
     /// <summary>Forgets what was remembered (not what was learned as parameters).</summary>
     public virtual void Reset()
     {
+    }
+
+    /// <inheritdoc/>
+    public override (IList<string> missing_keys, IList<string> unexpected_keyes) load_state_dict(
+        Dictionary<string, Tensor> source, bool strict = true, IList<string>? skip = null)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        Adopt(source);
+        return base.load_state_dict(source, strict, skip);
+    }
+
+    /// <summary>Makes room for a state that is about to be loaded.</summary>
+    internal void Adopt(IReadOnlyDictionary<string, Tensor> state)
+    {
+        foreach (var (name, module) in named_modules())
+        {
+            (module as TaskVectors)?.Adopt($"{name}.", state);
+        }
     }
 
     /// <summary>Does the work of <c>Backward</c>, by its contract. Runs inside a dispose scope.</summary>

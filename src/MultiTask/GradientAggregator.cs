@@ -18,6 +18,12 @@ public abstract class GradientAggregator : Balancer
     {
     }
 
+    /// <summary>
+    /// How long the balanced gradient is; by default as the paper has it. Papers differ by factors of up to m, so that a
+    /// learning rate that suits one method does not suit another.
+    /// </summary>
+    public GradientScale Scale { get; init; }
+
     /// <summary>One gradient of the tasks' gradients.</summary>
     /// <param name="jacobian">The gradients, <c>[m, n]</c>, m ≥ 1, n ≥ 1.</param>
     /// <returns>The gradient to apply, <c>[n]</c>.</returns>
@@ -34,9 +40,15 @@ public abstract class GradientAggregator : Balancer
         if (shared.Count > 0)
         {
             var jacobian = rows.ToJacobian().Finite();
-            rows.Write(Checked(Aggregate(jacobian), jacobian));
+            rows.Write(Scaled(Checked(Aggregate(jacobian), jacobian), jacobian));
         }
     }
+
+    /// <inheritdoc/>
+    internal override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => balanced;
+
+    private protected virtual Tensor Scaled(Tensor gradient, Jacobian jacobian) =>
+        Scale == GradientScale.Paper ? gradient : gradient * Scale.Factor(gradient, jacobian);
 
     private Tensor Checked(Tensor gradient, Jacobian jacobian) =>
         gradient.dim() == 1 && gradient.shape[0] == jacobian.Matrix.shape[1]

@@ -31,6 +31,9 @@ public abstract class GramianWeighting : GradientAggregator
         return jacobian.Combine(FindWeights(jacobian));
     }
 
+    /// <inheritdoc/>
+    internal sealed override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => WeightHeads ? own : own * LastWeights![task];
+
     private protected sealed override void Balance(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
     {
         if (!WeightHeads || shared.Count == 0)
@@ -46,15 +49,28 @@ public abstract class GramianWeighting : GradientAggregator
         foreach (var batch in batches)
         {
             using var scope = NewDisposeScope();
-            var weights = batch.Losses.Map((task, _) => LastWeights![task] * batch.Shares[task]);
-            TaskWeights.Combine(batch.Losses, weights).backward();
+            batch.Backward(LastWeights!);
         }
     }
+
+    /// <summary>The weights are scaled already.</summary>
+    private protected sealed override Tensor Scaled(Tensor gradient, Jacobian jacobian) => gradient;
 
     private IReadOnlyList<double> FindWeights(Jacobian jacobian)
     {
         LastGramian = Gramian.Of(jacobian);
-        LastWeights = TaskWeights.Checked(Weigh(LastGramian), jacobian.Losses, this);
+        LastWeights = TaskWeights.Checked(Scaled(Weigh(LastGramian), LastGramian), jacobian.Losses, this);
         return LastWeights.Values;
+    }
+
+    private double[] Scaled(double[] weights, Gramian gramian)
+    {
+        if (Scale == GradientScale.Paper || weights.Length != gramian.Count)
+        {
+            return weights;
+        }
+
+        var factor = Scale.Factor(gramian.NormOf(weights), gramian.NormOf([.. weights.Select(_ => 1.0)]), gramian.Count);
+        return Array.ConvertAll(weights, w => w * factor);
     }
 }

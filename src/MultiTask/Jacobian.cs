@@ -35,10 +35,28 @@ public sealed class Jacobian
     /// <exception cref="NonFiniteException">A loss is NaN or infinite.</exception>
     public static Jacobian Of(TaskMap<Tensor> losses, IEnumerable<Tensor> shared)
     {
+        ArgumentNullException.ThrowIfNull(losses);
+        return OfMicroBatches([new MicroBatchLosses(losses).Checked()], shared);
+    }
+
+    /// <summary>The gradients of a batch that is read in micro-batches: for each task the sum of share × gradient. Touches no <c>.grad</c>; the graphs stay.</summary>
+    /// <remarks>For a balancer of one's own: what its <c>Differentiate</c> is given fits, as a list.</remarks>
+    /// <param name="microBatches">At least one.</param>
+    /// <param name="shared">The leaves to differentiate by, distinct; those that need no gradient (frozen) have no columns.</param>
+    /// <returns>The Jacobian; its matrix belongs to the caller's dispose scope.</returns>
+    /// <exception cref="ArgumentException">A loss is no scalar or needs no gradient; a leaf stands twice.</exception>
+    public static Jacobian OfMicroBatches(IReadOnlyList<MicroBatchLosses> microBatches, IEnumerable<Tensor> shared)
+    {
+        ArgumentNullException.ThrowIfNull(microBatches);
         ArgumentNullException.ThrowIfNull(shared);
         using var scope = NewDisposeScope();
         var rows = new JacobianRows(Leaves.Checked(shared), othersToo: false);
-        rows.Add(new MicroBatchLosses(losses).Checked(), retainGraph: true);
+        foreach (var batch in microBatches)
+        {
+            using var step = NewDisposeScope();
+            rows.Add(batch, retainGraph: true);
+        }
+
         var jacobian = rows.ToJacobian();
         jacobian.Matrix.MoveToOuterDisposeScope();
         return jacobian;

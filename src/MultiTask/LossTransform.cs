@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MultiTask;
 
-/// <summary>A balancer that changes each loss by itself and hands the new losses to another balancer.</summary>
+/// <summary>A balancer that changes the losses and hands the new ones to another balancer.</summary>
 public abstract class LossTransform : Balancer
 {
     private readonly Balancer inner;
@@ -20,14 +20,23 @@ public abstract class LossTransform : Balancer
     /// <summary>The balancer of the transformed losses.</summary>
     public Balancer Inner => inner;
 
-    /// <summary>The new loss of a task.</summary>
-    /// <param name="task">The task's name.</param>
-    /// <param name="loss">The task's loss, a scalar.</param>
-    /// <returns>A scalar that depends on the loss and on what the method learns.</returns>
-    public abstract Tensor Transform(string task, Tensor loss);
+    /// <inheritdoc/>
+    public override bool RemembersGradients => inner.RemembersGradients;
+
+    /// <summary>The new losses.</summary>
+    /// <param name="losses">One scalar for each task of the batch, at least one.</param>
+    /// <returns>For the same tasks, scalars that depend on the losses and on what the method learns.</returns>
+    public abstract TaskMap<Tensor> Transform(TaskMap<Tensor> losses);
+
+    /// <summary>
+    /// The new losses of the same batch after the step. A method that remembers what it has seen overrides it, and does not
+    /// count the batch twice.
+    /// </summary>
+    /// <param name="losses">The losses after the step.</param>
+    protected virtual TaskMap<Tensor> TransformAgain(TaskMap<Tensor> losses) => Transform(losses);
 
     /// <inheritdoc/>
-    public override void EndStep(Func<TaskMap<Tensor>> losses) => inner.EndStep(() => losses().Map(Transform));
+    public override void EndStep(Func<TaskMap<Tensor>> losses) => inner.EndStep(() => TransformAgain(losses()));
 
     /// <inheritdoc/>
     public override void EndEpoch() => inner.EndEpoch();
@@ -38,7 +47,10 @@ public abstract class LossTransform : Balancer
     /// <inheritdoc/>
     protected internal sealed override void Differentiate(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
     {
-        inner.Differentiate(microBatches.Select(m => m.With(m.Losses.Map(Transform))), shared);
+        inner.Differentiate(microBatches.Select(m => m.With(Transform(m.Losses))), shared);
         (LastWeights, LastGramian) = (inner.LastWeights, inner.LastGramian);
     }
+
+    /// <inheritdoc/>
+    internal sealed override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => inner.ThroughRepresentation(task, own, balanced);
 }

@@ -1,3 +1,4 @@
+using MultiTask.Balancing;
 using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using static TorchSharp.torch;
@@ -57,6 +58,19 @@ public sealed class MicroBatchLosses
 
     /// <summary>The mean share of the losses: the part of the micro-batch in a scalar of them all.</summary>
     internal double MeanShare => Losses.Tasks.Average(task => Shares[task]);
+
+    /// <summary>Differentiates Σ weight × share × loss, onto every leaf that the losses reach; their graph is freed.</summary>
+    /// <remarks>For methods that find weights for whole tasks: the balancer of one's own that then has nothing else to do.</remarks>
+    /// <param name="weights">A weight for each task.</param>
+    /// <exception cref="KeyNotFoundException">A task has no weight.</exception>
+    public void Backward(TaskMap<double> weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        Weighted(weights).backward();
+    }
+
+    /// <summary>Σ weight × share × loss.</summary>
+    internal Tensor Weighted(TaskMap<double> weights) => TaskWeights.Combine(Losses, Losses.Map((task, _) => weights[task] * Shares[task]));
 
     internal MicroBatchLosses Checked()
     {

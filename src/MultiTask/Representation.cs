@@ -1,3 +1,4 @@
+using MultiTask.Balancing;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -15,7 +16,7 @@ public sealed class Representation
 {
     private readonly Func<string, Tensor> compute;
     private readonly Dictionary<string, Tensor> known = [];
-    private readonly Representation? origin;
+    private readonly RepresentationCut? cut;
 
     /// <summary>One tensor for all tasks.</summary>
     /// <param name="shared">The tensor, samples first.</param>
@@ -36,9 +37,9 @@ public sealed class Representation
 
     private Representation(Representation origin)
     {
-        this.origin = origin;
-        Shared = origin.Shared is { } shared ? Leaf(shared) : null;
-        compute = Shared is { } leaf ? _ => leaf : task => Leaf(origin.For(task));
+        cut = new(origin);
+        Shared = origin.Shared is null ? null : cut.Leaf;
+        compute = cut.For;
     }
 
     /// <summary>The tensor that all tasks share, or <c>null</c> where each task has its own.</summary>
@@ -62,14 +63,19 @@ public sealed class Representation
     /// </summary>
     public Representation Cut() => new(this);
 
-    /// <summary>The leaf that all heads read and the tensor it was cut from.</summary>
-    internal (Tensor Leaf, Tensor Origin) SharedCut() => (Shared, origin) switch
+    /// <summary>The cut, with the representations of some tasks in it.</summary>
+    internal RepresentationCut CutFor(IReadOnlyList<string> tasks)
     {
-        (_, null) => throw new ArgumentException("Balancing at the representation needs a cut one: representation.Cut(). Found one that is not cut."),
-        (null, _) => throw new ArgumentException(
-            "Balancing at the representation needs one tensor that all tasks share. This trunk gives each task its own; balance at the shared parameters."),
-        var (leaf, cut) => (leaf, cut.Shared!),
-    };
+        if (cut is null)
+        {
+            throw new ArgumentException("Balancing at the representation needs a cut one: representation.Cut(). Found one that is not cut.");
+        }
 
-    private static Tensor Leaf(Tensor origin) => origin.detach().requires_grad_();
+        foreach (var task in tasks)
+        {
+            For(task);
+        }
+
+        return cut;
+    }
 }

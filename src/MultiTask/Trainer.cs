@@ -77,6 +77,11 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(train);
         options ??= new();
         options.Check(Model, Optimizer, validation);
+        if (options.BalanceAt == BalanceAt.Representation)
+        {
+            Balancer.ExpectRepresentation();
+        }
+
         FirstBatch.Check(Model, train, "training", options.BalanceAt);
         if (validation is not null)
         {

@@ -101,8 +101,8 @@ public enum BalanceAt
     SharedParameters,
 
     /// <summary>
-    /// At the representation that all tasks share: m backward passes through the heads and one through the trunk. An upper
-    /// bound in place of the exact gradients; for trunks that give all tasks one representation.
+    /// At the representation: m backward passes through the heads and one through the trunk. An upper bound in place of the
+    /// exact gradients; for trunks that give all tasks one representation, or each task one of the same shape.
     /// </summary>
     Representation,
 }

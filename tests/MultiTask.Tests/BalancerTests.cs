@@ -129,13 +129,43 @@ public sealed class BalancerTests : IDisposable
     }
 
     [Fact]
-    public void The_representation_must_be_cut_and_shared()
+    public void The_representation_must_be_cut_and_of_one_shape()
     {
         using var mgda = new MGDA();
         var z = ones(2, ScalarType.Float64).requires_grad_();
         TaskMap<Tensor> losses = [("a", z.sum())];
         mgda.Invoking(m => m.Backward(losses, new Representation(z))).Should().Throw<ArgumentException>().WithMessage("*Cut()*not cut*");
-        mgda.Invoking(m => m.Backward(losses, new Representation(_ => z).Cut())).Should().Throw<ArgumentException>().WithMessage("*one tensor that all tasks share*");
+        var unlike = new Representation(task => task == "a" ? z : cat([z, z])).Cut();
+        unlike.For("a");
+        unlike.Invoking(r => r.For("b")).Should().Throw<ArgumentException>().WithMessage("*one shape*[2]*'a'*[4]*'b'*");
+    }
+
+    [Fact]
+    public void A_method_that_remembers_gradients_is_refused_at_the_representation()
+    {
+        using var method = new LogLosses(new RemembersRows());
+        var z = new Representation(ones(2, ScalarType.Float64).requires_grad_()).Cut();
+        method.Invoking(m => m.Backward([("a", z.Shared!.sum())], z)).Should().Throw<ArgumentException>().WithMessage("LogLosses remembers gradients*");
+    }
+
+    /// <summary>By hand: ℓ₁ = 3 z₁ with z₁ = 2 x, ℓ₂ = 4 z₂ with z₂ = −x. Their gradients by their representations are 3 and 4.</summary>
+    [Fact]
+    public void Each_representation_gets_its_own_weighted_gradient()
+    {
+        var x = tensor(1.0).requires_grad_();
+        var z = new Representation(task => task == "a" ? x * 2 : -x).Cut();
+        TaskMap<Tensor> losses = [("a", z.For("a") * 3), ("b", z.For("b") * 4)];
+        using var mgda = new MGDA();
+        mgda.Backward(losses, z);
+        mgda.LastGramian![0, 1].Should().Be(12);
+        mgda.LastWeights!.Values.Should().Equal(1, 0);
+        x.grad!.item<double>().Should().Be(6);
+
+        x.grad = null;
+        var again = new Representation(task => task == "a" ? x * 2 : -x).Cut();
+        using var mean = new TrimmedMean(0);
+        mean.Backward([("a", again.For("a") * 3), ("b", again.For("b") * 4)], again);
+        x.grad!.item<double>().Should().Be((3.5 / 2 * 2) - (3.5 / 2)); // d = 3.5, half of it through each
     }
 
     [Fact]
@@ -184,5 +214,12 @@ public sealed class BalancerTests : IDisposable
     private sealed class Given(double[] weights) : LossWeighting(nameof(Given))
     {
         public override double[] Weigh(TaskMap<double> losses) => weights;
+    }
+
+    private sealed class RemembersRows() : GradientAggregator(nameof(RemembersRows))
+    {
+        public override bool RemembersGradients => true;
+
+        public override Tensor Aggregate(Jacobian jacobian) => jacobian.Matrix.sum(dim: 0);
     }
 }

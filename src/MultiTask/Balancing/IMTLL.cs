@@ -47,12 +47,11 @@ public sealed class IMTLL : LossTransform
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The method was not built for the task.</exception>
-    public override Tensor Transform(string task, Tensor loss)
+    /// <exception cref="ArgumentException">There is a task that the method was not built for.</exception>
+    public override TaskMap<Tensor> Transform(TaskMap<Tensor> losses)
     {
-        ArgumentNullException.ThrowIfNull(loss);
-        TaskNames.ExpectKnown([task], [.. log_scale.keys()], nameof(IMTLL));
-        var s = log_scale[task];
-        return (s.exp() * loss) - s;
+        ArgumentNullException.ThrowIfNull(losses);
+        TaskNames.ExpectKnown(losses.Tasks, [.. log_scale.keys()], nameof(IMTLL));
+        return losses.Map((task, loss) => (log_scale[task].exp() * loss) - log_scale[task]);
     }
 }

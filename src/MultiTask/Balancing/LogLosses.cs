@@ -22,12 +22,12 @@ public sealed class LogLosses : LossTransform
         : base(nameof(LogLosses), inner) => RegisterComponents();
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The loss is negative.</exception>
-    /// <exception cref="NonFiniteException">The loss is 0: its logarithm is infinite.</exception>
-    public override Tensor Transform(string task, Tensor loss)
+    /// <exception cref="ArgumentException">A loss is negative.</exception>
+    /// <exception cref="NonFiniteException">A loss is 0: its logarithm is infinite.</exception>
+    public override TaskMap<Tensor> Transform(TaskMap<Tensor> losses)
     {
-        ArgumentNullException.ThrowIfNull(loss);
-        PositiveLosses.Expect(HostValues.Of([(task, loss)]), nameof(LogLosses));
-        return loss.log();
+        ArgumentNullException.ThrowIfNull(losses);
+        PositiveLosses.Expect(HostValues.Of(losses), nameof(LogLosses));
+        return losses.Map((_, loss) => loss.log());
     }
 }

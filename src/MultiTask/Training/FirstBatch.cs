@@ -91,6 +91,7 @@ internal static class FirstBatch
             throw new ArgumentException("Balancing at the representation needs all tasks to read the same inputs. Found tasks with adapters; balance at the shared parameters.");
         }
 
-        model.Trunk.call(batch.Parts[0].Inputs).Cut().SharedCut();
+        var part = batch.Parts[0];
+        model.Trunk.call(part.Inputs).Cut().CutFor(part.Targets.Tasks);
     }
 }

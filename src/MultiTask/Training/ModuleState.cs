@@ -14,6 +14,7 @@ internal static class ModuleState
     /// <param name="source">What messages call the file.</param>
     /// <param name="strict">Whether names on one side only are an error; shapes and types always are.</param>
     /// <returns>The names that only the module has, and those that only the file has.</returns>
+    /// <remarks>A balancer's memory of gradients has no entries before its first step; then any shape fits.</remarks>
     /// <exception cref="InvalidDataException">They differ; the message lists what differs.</exception>
     public static (IReadOnlyList<string> Missing, IReadOnlyList<string> Unexpected) Check(
         nn.Module module,
@@ -28,7 +29,7 @@ internal static class ModuleState
         [
             .. strict ? missing.Select(name => $"'{name}' {Describe(state[name])} is missing") : [],
             .. strict ? unexpected.Select(name => $"'{name}' {Describe(saved[name])} is unexpected") : [],
-            .. state.Where(p => saved.ContainsKey(p.Key)).SelectMany(p => Difference(p.Key, p.Value, saved[p.Key])),
+            .. state.Where(p => saved.ContainsKey(p.Key)).SelectMany(p => Difference(module, p.Key, p.Value, saved[p.Key])),
         ];
         return differences.Length == 0
             ? (missing, unexpected)
@@ -45,6 +46,7 @@ internal static class ModuleState
         bool strict = true)
     {
         var result = Check(module, saved, source, strict);
+        (module as Balancer)?.Adopt(saved);
         using var frozen = no_grad();
         foreach (var (name, tensor) in module.state_dict())
         {
@@ -57,8 +59,8 @@ internal static class ModuleState
         return result;
     }
 
-    private static IEnumerable<string> Difference(string name, Tensor own, Tensor saved) =>
-        own.dtype == saved.dtype && own.shape.AsSpan().SequenceEqual(saved.shape)
+    private static IEnumerable<string> Difference(nn.Module module, string name, Tensor own, Tensor saved) =>
+        (own.dtype == saved.dtype && own.shape.AsSpan().SequenceEqual(saved.shape)) || (own.numel() == 0 && module is Balancer)
             ? []
             : [$"'{name}' should be {Describe(own)}. Found {Describe(saved)}"];
 

@@ -14,7 +14,7 @@ public sealed class IMTLLTests
     {
         using var imtl = With(0.3);
         var loss = Scalars.Of(("a", 2))["a"];
-        var transformed = imtl.Transform("a", loss);
+        var transformed = imtl.Transform([("a", loss)])["a"];
         transformed.item<double>().Should().BeApproximately((Math.Exp(0.3) * 2) - 0.3, 1e-14);
         transformed.backward();
         loss.grad!.item<double>().Should().BeApproximately(Math.Exp(0.3), 1e-14);

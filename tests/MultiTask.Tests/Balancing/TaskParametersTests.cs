@@ -35,7 +35,7 @@ public sealed class TaskParametersTests
         imtl.to(META);
         imtl.parameters().Should().AllSatisfy(p => p.device_type.Should().Be(DeviceType.META));
         imtl.buffers().Should().AllSatisfy(p => p.device_type.Should().Be(DeviceType.META));
-        imtl.Transform("tasks", ones([], device: META)).device_type.Should().Be(DeviceType.META);
+        imtl.Transform([("tasks", ones([], device: META))])["tasks"].device_type.Should().Be(DeviceType.META);
     }
 
     [Fact]

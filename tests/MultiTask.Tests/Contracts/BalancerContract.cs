@@ -123,7 +123,13 @@ public sealed class BalancerContract : IDisposable
         using var balancer = Concrete.Balancer(type, Concrete.Names(3));
         using var twin = Concrete.Balancer(type, Concrete.Names(3));
         var z = new Representation(net.Represent()).Cut();
-        balancer.Backward(net.Losses(z.Shared!), z);
+        if (balancer.RemembersGradients)
+        {
+            balancer.Invoking(b => b.Backward(net.Losses(z), z)).Should().Throw<ArgumentException>().WithMessage($"{type.Name}*balance at the shared parameters*");
+            return;
+        }
+
+        balancer.Backward(net.Losses(z), z);
         var found = SmallNet.Gradients(net.All);
         net.ZeroGradients();
 
@@ -131,6 +137,28 @@ public sealed class BalancerContract : IDisposable
         var parameter = nn.Parameter(leaf);
         twin.Backward(net.Losses(parameter), [parameter]);
         net.Represent().backward([parameter.grad!]);
+        Same(found, SmallNet.Gradients(net.All), 1e-12, type.Name);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Treats_representations_of_tasks_that_are_the_same_as_one(Type type)
+    {
+        using var net = new SmallNet(3);
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
+        using var twin = Concrete.Balancer(type, Concrete.Names(3));
+        if (balancer.RemembersGradients)
+        {
+            return;
+        }
+
+        var each = net.Represent();
+        var own = new Representation(_ => each).Cut();
+        balancer.Backward(net.Losses(own), own);
+        var found = SmallNet.Gradients(net.All);
+        net.ZeroGradients();
+        var one = new Representation(net.Represent()).Cut();
+        twin.Backward(net.Losses(one), one);
         Same(found, SmallNet.Gradients(net.All), 1e-12, type.Name);
     }
 
@@ -202,6 +230,54 @@ public sealed class BalancerContract : IDisposable
         net.ZeroGradients();
         resumed.Backward(net.Losses(), net.Shared);
         Same(SmallNet.Gradients(net.All), expected, 0, type.Name);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Leaves_the_memory_of_absent_tasks_alone(Type type)
+    {
+        using var net = new SmallNet(3);
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
+        Step(_ => true);
+        Step(_ => true);
+        var before = Memory("task1");
+        Step(i => i != 1);
+        Memory("task1").Should().Equal(before);
+
+        void Step(Func<int, bool> present)
+        {
+            balancer.Backward(net.Losses(present), net.Shared);
+            balancer.EndStep(() => net.Losses(present));
+        }
+
+        Dictionary<string, string> Memory(string task) => balancer.state_dict()
+            .Where(p => p.Key.Contains(task))
+            .ToDictionary(p => p.Key, p => Convert.ToHexString(p.Value.bytes));
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Keeps_its_memory_when_a_task_is_added(Type type)
+    {
+        using var net = new SmallNet(3);
+        using var two = Concrete.Balancer(type, Concrete.Names(2));
+        using var three = Concrete.Balancer(type, Concrete.Names(3));
+        for (var step = 0; step < 2; step++)
+        {
+            two.Backward(net.Losses(i => i < 2), net.Shared);
+            two.EndStep(() => net.Losses(i => i < 2));
+            two.EndEpoch();
+            Nudge(two);
+        }
+
+        three.load_state_dict(two.state_dict(), strict: false);
+        foreach (var (name, value) in two.state_dict())
+        {
+            three.state_dict()[name].bytes.ToArray().Should().Equal(value.bytes.ToArray(), name);
+        }
+
+        three.Backward(net.Losses(), net.Shared);
+        SmallNet.Gradients(net.Trunk.parameters()).Should().AllSatisfy(g => g.Should().NotBeNull().And.OnlyContain(v => double.IsFinite(v)));
     }
 
     [Theory]
@@ -290,7 +366,7 @@ public sealed class BalancerContract : IDisposable
                 AggregateReference(aggregator, net, net.Losses());
                 break;
             case LossTransform { Inner: GradientAggregator aggregator } transform:
-                AggregateReference(aggregator, net, net.Losses().Map(transform.Transform));
+                AggregateReference(aggregator, net, transform.Transform(net.Losses()));
                 break;
             default:
                 balancer.Backward(net.Losses(), net.Shared);

@@ -29,7 +29,6 @@ internal static class Concrete
             parameter == typeof(Encoder) ? encoder()
             : parameter == typeof(Func<Encoder>) ? encoder
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
-            : parameter == typeof(int) ? 2
             : Argument(parameter, tasks);
 
         var constructor = type.GetConstructors()
@@ -46,6 +45,8 @@ internal static class Concrete
         : type == typeof(TaskMap<double>) ? TaskMap.Create(tasks.Select((t, i) => (t, 1.0 + i)))
         : type == typeof(TaskMap<Likelihood>) ? TaskMap.Create(tasks.Select((t, i) => (t, (Likelihood)(i % 3))))
         : type == typeof(Func<TaskMap<double>>) ? () => TaskMap.Create(tasks.Select((t, i) => (t, 7.0 * i)))
-        : type == typeof(Balancer) ? new MultiTask.Balancing.MGDA()
+        : type == typeof(Balancer) || type == typeof(GramianWeighting) ? new MultiTask.Balancing.MGDA()
+        : type == typeof(LossWeighting) ? new MultiTask.Balancing.DWA(tasks)
+        : type == typeof(int) ? 3
         : null;
 }

@@ -46,12 +46,17 @@ internal sealed class SmallNet : IDisposable
 
     public TaskMap<Tensor> Losses(Func<int, bool>? present = null) => Losses(Represent(), present);
 
-    public TaskMap<Tensor> Losses(Tensor z, Func<int, bool>? present = null, Range? rows = null)
+    public TaskMap<Tensor> Losses(Tensor z, Func<int, bool>? present = null, Range? rows = null) => Losses(_ => z, present, rows);
+
+    /// <summary>The losses of heads that each read what is theirs.</summary>
+    public TaskMap<Tensor> Losses(Representation z) => Losses(z.For);
+
+    private TaskMap<Tensor> Losses(Func<string, Tensor> z, Func<int, bool>? present = null, Range? rows = null)
     {
         var range = rows ?? ..;
         return TaskMap.Create(Enumerable.Range(0, heads.Length)
             .Where(present ?? (_ => true))
-            .Select(i => ($"task{i}", (heads[i].call(z[range]) - y[i][range]).square().mean() + 0.1)));
+            .Select(i => ($"task{i}", (heads[i].call(z($"task{i}")[range]) - y[i][range]).square().mean() + 0.1)));
     }
 
     /// <summary>The gradients that are there, flattened; a parameter without one counts as null.</summary>

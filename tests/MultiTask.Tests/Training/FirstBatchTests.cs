@@ -101,13 +101,11 @@ public sealed class FirstBatchTests : IDisposable
     }
 
     [Fact]
-    public void Balancing_at_a_representation_that_tasks_do_not_share()
+    public void Balancing_at_representations_that_do_not_fit()
     {
-        foreach (Trunk trunk in new Trunk[] { new SingleTask(Rig.Tasks, () => Rig.Encoder()), new SoftSharing(Rig.Tasks, () => Rig.Encoder(), new L2Distance(1)) })
-        {
-            using var model = new MultiTaskModel(trunk, Rig.LearningTasks()).to(ScalarType.Float64);
-            Refused(data.Batches(4), "*representation*shared parameters*", new() { BalanceAt = BalanceAt.Representation }, model);
-        }
+        using var model = new MultiTaskModel(new UnlikeShapes(), [LearningTask.Regression("a", Linear(8, 1)), LearningTask.Regression("b", Linear(4, 1))]).to(ScalarType.Float64);
+        var both = new MultiTaskDataset(data.Inputs, [("a", data.Targets["a"]), ("b", data.Targets["b"])]).Batches(4);
+        Refused(both, "*one shape*[4, 8]*'a'*[4, 4]*'b'*shared parameters*", new() { BalanceAt = BalanceAt.Representation }, model);
 
         using var adapted = new MultiTaskModel(new HardSharing(Rig.Encoder()), [LearningTask.Regression("a", Linear(6, 1), adapter: Linear(4, 4))]).to(ScalarType.Float64);
         Refused(new MultiTaskDataset(data.Inputs, [("a", data.Targets["a"])]).Batches(4), "*adapters*", new() { BalanceAt = BalanceAt.Representation }, adapted);
@@ -148,5 +146,13 @@ public sealed class FirstBatchTests : IDisposable
         LiveTensors.ShouldStayTheSame(() => trainer.Invoking(t => t.Fit(source, options: options)).Should().Throw<ArgumentException>().WithMessage(message));
         Bits().Should().Be(before);
         trainer.Model.parameters().All(p => p.grad is null).Should().BeTrue();
+    }
+
+    /// <summary>Gives task "a" twice as many features as the others.</summary>
+    private sealed class UnlikeShapes() : Trunk(nameof(UnlikeShapes))
+    {
+        public override IEnumerable<TorchSharp.Modules.Parameter> SharedParameters() => [];
+
+        public override Representation forward(Inputs input) => new(task => task == "a" ? cat([input[0], input[0]], 1) : input[0]);
     }
 }
