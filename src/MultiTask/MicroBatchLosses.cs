@@ -54,8 +54,7 @@ public sealed class MicroBatchLosses
     internal IReadOnlyList<string> Order { get => field ?? Losses.Tasks; init; }
 
     /// <summary>
-    /// Computes the losses anew, with the parameters as they are then and without a trace in running statistics; <c>null</c>
-    /// where nobody can.
+    /// Computes the losses anew, with the parameters as they are then; <c>null</c> where nobody can. It moves running statistics.
     /// </summary>
     internal Func<TaskMap<Tensor>>? Again { get; init; }
 

@@ -201,16 +201,21 @@ public sealed class FORUM : Balancer
             if (step == innerSteps)
             {
                 using var off = no_grad();
-                return batch.Values(Again());
+                return held_out.Undisturbed(seed, () => batch.Values(Again()));
             }
 
+            gradient = held_out.Undisturbed(seed, Gradient);
+        }
+
+        Tensor Gradient()
+        {
             var rows = new JacobianRows(leaves, othersToo: false);
             GradientAggregator.Gather(Again().Select(batch.Weighted), rows, retainGraph: false);
-            gradient = rows.ToJacobian().Matrix[0];
+            return rows.ToJacobian().Matrix[0];
         }
 
         IEnumerable<(TaskMap<Tensor> Losses, TaskMap<double> Shares)> Again() => batch.Parts(again).Select(part =>
-            (held_out.Checked(held_out.Undisturbed(seed, part.Again), part.Shares.Tasks, "training", $"training loss after steps of {stepSize}"), part.Shares));
+            (held_out.Checked(part.Again(), part.Shares.Tasks, "training", $"training loss after steps of {stepSize}"), part.Shares));
     }
 
     /// <summary>The training batch of a step: f = Σ αₖℓₖ over its tasks.</summary>

@@ -1,5 +1,6 @@
 using MultiTask.Diagnostics;
 using MultiTask.Numerics;
+using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -69,14 +70,14 @@ internal sealed class HeldOutLosses : nn.Module
     /// <param name="sum">Whether one row, of the sum, is enough.</param>
     /// <exception cref="ArgumentException">A task that is needed has no loss, or one that is no scalar or needs no gradient; there is a task that the method was not built for.</exception>
     /// <exception cref="NonFiniteException">A loss that is needed, or its gradient, is NaN or infinite.</exception>
-    public Jacobian Gradients(IReadOnlyList<string> tasks, IReadOnlyList<string> known, IReadOnlyList<Tensor> leaves, bool sum)
+    public Jacobian Gradients(IReadOnlyList<string> tasks, IReadOnlyList<string> known, IReadOnlyList<Tensor> leaves, bool sum) => Undisturbed(NextSeed(), () =>
     {
-        var losses = Undisturbed(NextSeed(), validation);
+        var losses = validation();
         TaskNames.ExpectKnown(losses.Tasks, known, method);
         var needed = Checked(losses, tasks, "validation", "validation loss");
-        if (needed.FirstOrDefault(loss => !loss.Value.requires_grad).Task is { } fixedTask)
+        if (needed.FirstOrDefault(loss => !loss.Value.requires_grad).Task is { } constant)
         {
-            throw new ArgumentException($"Task '{fixedTask}': the loss that `validation` gives should depend on a parameter that requires a gradient. It does not.");
+            throw new ArgumentException($"Task '{constant}': the loss that `validation` gives should depend on a parameter that requires a gradient. It does not.");
         }
 
         if (sum)
@@ -84,20 +85,22 @@ internal sealed class HeldOutLosses : nn.Module
             needed = [("sum", needed.Values.Aggregate((total, next) => total + next))];
         }
 
-        return Jacobian.OfMicroBatches([new MicroBatchLosses(needed).Checked()], leaves).Finite();
-    }
+        var gradients = Jacobian.OfMicroBatches([new MicroBatchLosses(needed).Checked()], leaves);
+        var norm = GradientNorm.Of([gradients.Matrix]);
+        return double.IsFinite(norm) ? gradients : throw new NonFiniteException(tasks, "gradient of the validation loss", norm);
+    });
 
     /// <summary>A seed for one step.</summary>
     public long NextSeed() => draws.Next().NextInt64();
 
-    /// <summary>Calls a function of the caller's, and puts back running statistics and random numbers.</summary>
-    /// <param name="seed">Of the random numbers that it draws.</param>
-    /// <param name="losses">The function.</param>
-    public TaskMap<Tensor> Undisturbed(long seed, Func<TaskMap<Tensor>> losses)
+    /// <summary>Does something with functions of the caller's, and puts back running statistics and random numbers.</summary>
+    /// <param name="seed">Of the random numbers that they draw.</param>
+    /// <param name="work">What to do; graphs of losses are to be freed in it, since some have running statistics in them.</param>
+    public T Undisturbed<T>(long seed, Func<T> work)
     {
         using var kept = new TensorCopies(statistics);
         using var random = new OwnRandomNumbers(seed);
-        return losses();
+        return work();
     }
 
     /// <summary>The losses of some tasks: there, scalar, finite.</summary>

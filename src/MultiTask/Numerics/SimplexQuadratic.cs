@@ -24,17 +24,22 @@ internal static class SimplexQuadratic
     {
         var members = new Members(q, c, Enumerable.Range(0, c.Length).MinBy(i => (q[i, i] / 2) + c[i]));
         var limit = 20 * (c.Length + 10);
+        HashSet<int> refused = [];
         for (var iteration = 1; iteration <= limit; iteration++)
         {
-            var entering = members.MostViolating();
+            var entering = members.MostViolating(refused);
             if (entering < 0)
             {
-                return new(members.Weights, iteration, SolverExit.Optimal);
+                return new(members.Weights, iteration, refused.Count == 0 ? SolverExit.Optimal : SolverExit.NoProgress);
             }
 
-            if (!members.Enter(entering))
+            if (members.Enter(entering))
             {
-                return new(members.Weights, iteration, SolverExit.NoProgress);
+                refused.Clear();
+            }
+            else
+            {
+                refused.Add(entering);
             }
         }
 
@@ -68,22 +73,24 @@ internal static class SimplexQuadratic
         }
 
         /// <summary>
-        /// The weight that the objective falls with, if by more than rounding: outside the members the one that it falls with
-        /// fastest, else a member that is not yet level with the others; else -1.
+        /// The weight whose slope is furthest below that of the members, or the member that is not yet level with them, in units of
+        /// rounding and if by more than that; else -1. At the minimum the members are level; the smallest knows it best.
         /// </summary>
-        public int MostViolating()
+        /// <param name="refused">Those that the objective did not fall with.</param>
+        public int MostViolating(HashSet<int> refused)
         {
             var slopes = Slopes(w);
-            var level = Dot(w, slopes);
+            var smallest = Smallest();
             var length = Dot(w, roots);
-            var added = (length * length) + members.Sum(i => w[i] * Math.Abs(c[i]));
-            var (worst, violation) = (-1, 0.0);
+            var (worst, violation) = (-1, 1.0);
             for (var j = 0; j < w.Length; j++)
             {
-                var rounding = 8 * Epsilon * w.Length * (added + (roots[j] * length) + Math.Abs(c[j]));
-                if (level - slopes[j] > Math.Max(rounding, violation))
+                var below = slopes[smallest] - slopes[j];
+                var rounding = 8 * Epsilon * w.Length * ((length * (roots[smallest] + roots[j])) + Math.Abs(c[smallest]) + Math.Abs(c[j]));
+                below = members.Contains(j) ? Math.Abs(below) : below;
+                if (below > rounding * violation && !refused.Contains(j))
                 {
-                    (worst, violation) = (j, level - slopes[j]);
+                    (worst, violation) = (j, below / rounding);
                 }
             }
 
@@ -109,7 +116,30 @@ internal static class SimplexQuadratic
             }
 
             (w, members) = (before, kept);
-            return false;
+            return Exchange(entering);
+        }
+
+        /// <summary>
+        /// Moves weight from the member with the steepest slope to another as long as the objective falls: what is left to do where
+        /// members are dependent, and the way to their minimum is all rounding.
+        /// </summary>
+        private bool Exchange(int entering)
+        {
+            var slopes = Slopes(w);
+            var leaving = members.Where(i => w[i] > 0).MaxBy(i => slopes[i]);
+            var fall = slopes[leaving] - slopes[entering];
+            var curvature = roots[entering] == 0 && roots[leaving] == 0 ? 0 : q[entering, entering] + q[leaving, leaving] - (2 * q[entering, leaving]);
+            var step = fall < curvature * w[leaving] ? fall / curvature : w[leaving];
+            if (leaving == entering || !(fall > 0) || w[leaving] - step == w[leaving])
+            {
+                return false;
+            }
+
+            w = [.. w];
+            w[entering] += step;
+            w[leaving] -= step;
+            members = [.. members.Union([entering]).Where(i => w[i] > 0)];
+            return true;
         }
 
         /// <summary>Moves as far towards the minimum over the members as weights stay ≥ 0; the member that blocks the way, or -1.</summary>
@@ -130,38 +160,44 @@ internal static class SimplexQuadratic
             return blocking;
         }
 
-        /// <summary>From w to the minimum over the members: d with all slopes at w + d the same, and Σ d = 0. Solved with Q + σ11ᵀ, for any σ.</summary>
+        /// <summary>
+        /// From w to the minimum over the members: d with all slopes at w + d the same, and Σ d = 0. The weight of the smallest member
+        /// makes up for the others: in terms of these, Q is (eᵢ − eᵣ)ᵀQ(eⱼ − eᵣ), whose diagonal rounding may have eaten.
+        /// </summary>
         private double[] WayToMinimum()
         {
             var slopes = Slopes(w);
-            var sigma = members.Max(i => Math.Max(0, q[i, i]));
-            sigma = sigma > 0 ? sigma : members.Max(i => Math.Abs(c[i]));
-            var a = new double[members.Count, members.Count];
-            for (var i = 0; i < members.Count; i++)
+            var r = Smallest();
+            int[] others = [.. members.Where(i => i != r)];
+            var a = new double[others.Length, others.Length];
+            for (var i = 0; i < others.Length; i++)
             {
                 for (var j = 0; j <= i; j++)
                 {
-                    a[i, j] = sigma + (i == j ? Math.Max(0, q[members[i], members[i]]) : q[members[i], members[j]]);
+                    a[i, j] = q[others[i], others[j]] - q[others[i], r] - q[r, others[j]] + q[r, r];
                 }
+
+                a[i, i] = Math.Max(a[i, i], Least(others[i]));
             }
 
             var way = new double[w.Length];
-            if (sigma == 0)
+            var solution = new Cholesky(a).Solve(Array.ConvertAll(others, i => slopes[r] - slopes[i]));
+            for (var i = 0; i < others.Length; i++)
             {
-                return way; // the objective is 0 over the members
-            }
-
-            var factor = new Cholesky(a);
-            var ones = factor.Solve([.. members.Select(_ => 1.0)]);
-            var down = factor.Solve([.. members.Select(i => slopes[members[0]] - slopes[i])]);
-            var multiplier = down.Sum() / ones.Sum();
-            for (var i = 0; i < members.Count; i++)
-            {
-                way[members[i]] = down[i] - (multiplier * ones[i]);
+                way[others[i]] = solution[i];
+                way[r] -= solution[i];
             }
 
             return way;
+
+            double Least(int i)
+            {
+                var rounding = 4 * Epsilon * w.Length * ((roots[i] * roots[i]) + (roots[r] * roots[r]) + Math.Abs(c[i]) + Math.Abs(c[r]));
+                return rounding > 0 ? rounding : 1; // 1: all is 0, and so is the way
+            }
         }
+
+        private int Smallest() => members.MinBy(i => roots[i]);
 
         private double[] Slopes(double[] at) => [.. Times(at).Zip(c, (product, linear) => product + linear)];
 

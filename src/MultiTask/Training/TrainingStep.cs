@@ -87,7 +87,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         else
         {
             var labelled = batches.Zip(labels).Where(b => b.Second.Count > 0);
-            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second, () => Again(b.First))), shared);
+            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second, () => model.Losses(b.First))), shared);
         }
     }
 
@@ -111,20 +111,15 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         return TaskMap.Create(model.Tasks.Tasks.Where(sums.ContainsKey).Select(task => (task, sums[task])));
     }
 
+    /// <summary>In the mode of the step, but without a trace in running statistics.</summary>
     private TaskMap<Tensor> LossesAfter(IReadOnlyList<MultiTaskBatch> batches)
     {
         using var off = no_grad();
-        return Again(new(batches.SelectMany(b => b.Parts)));
-    }
-
-    /// <summary>The losses of a batch, in the mode of the step, but without a trace in running statistics.</summary>
-    private TaskMap<Tensor> Again(MultiTaskBatch batch)
-    {
         using var statistics = new BufferCopies(model);
         statistics.Keep();
         try
         {
-            return model.Losses(batch);
+            return model.Losses(new MultiTaskBatch(batches.SelectMany(b => b.Parts)));
         }
         finally
         {
