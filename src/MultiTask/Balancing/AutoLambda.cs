@@ -61,8 +61,8 @@ public sealed class AutoLambda : Balancer
             throw new ArgumentOutOfRangeException(nameof(initial), $"`initial` should be finite. Found {initial}.");
         }
 
-        lambda = new(tasks, initial, Positive.Checked(rate, nameof(rate)));
-        this.stepSize = Positive.Checked(stepSize, nameof(stepSize));
+        lambda = new(tasks, initial, Arguments.Positive(rate, nameof(rate)));
+        this.stepSize = Arguments.Positive(stepSize, nameof(stepSize));
         this.primary = [.. primary ?? lambda.Tasks];
         TaskNames.Index(this.primary);
         TaskNames.ExpectKnown(this.primary, lambda.Tasks, nameof(AutoLambda));

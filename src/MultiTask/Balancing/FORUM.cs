@@ -1,4 +1,3 @@
-using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using MultiTask.Training;
 using TorchSharp.Modules;
@@ -73,10 +72,10 @@ public sealed class FORUM : Balancer
         : base(nameof(FORUM))
     {
         again = training;
-        this.rho = Positive.Checked(rho, nameof(rho));
-        this.stepSize = Positive.Checked(stepSize, nameof(stepSize));
-        this.innerSteps = innerSteps >= 1 ? innerSteps : throw new ArgumentOutOfRangeException(nameof(innerSteps), $"`innerSteps` should be at least 1. Found {innerSteps}.");
-        logits = new(tasks, initial: 0, Positive.Checked(rate, nameof(rate)));
+        this.rho = Arguments.Positive(rho, nameof(rho));
+        this.stepSize = Arguments.Positive(stepSize, nameof(stepSize));
+        this.innerSteps = Arguments.AtLeastOne(innerSteps, nameof(innerSteps));
+        logits = new(tasks, initial: 0, Arguments.Positive(rate, nameof(rate)));
         lambda = new(logits.Tasks, length: 2, initial: 0);
         held_out = new(validation, parameters, buffers, seed, nameof(FORUM));
         RegisterComponents();

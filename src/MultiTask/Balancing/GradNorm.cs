@@ -46,13 +46,8 @@ public sealed class GradNorm : Balancer
     public GradNorm(IEnumerable<string> tasks, double alpha = 1.5, double rate = 0.025, IEnumerable<Parameter>? at = null, TaskMap<double>? initialLosses = null)
         : base(nameof(GradNorm))
     {
-        if (!(alpha >= 0) || !double.IsFinite(alpha))
-        {
-            throw new ArgumentOutOfRangeException(nameof(alpha), $"`alpha` should be non-negative and finite. Found {alpha}.");
-        }
-
-        this.alpha = alpha;
-        weights = new(tasks, initial: 1, Positive.Checked(rate, nameof(rate)));
+        this.alpha = Arguments.NonNegative(alpha, nameof(alpha));
+        weights = new(tasks, initial: 1, Arguments.Positive(rate, nameof(rate)));
         initial_losses = new(weights.Tasks, length: 1, initial: double.NaN);
         given = initialLosses ?? [];
         TaskNames.ExpectKnown(given.Tasks, weights.Tasks, nameof(GradNorm));

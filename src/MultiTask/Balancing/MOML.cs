@@ -1,4 +1,3 @@
-using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -53,8 +52,8 @@ public sealed class MOML : Balancer
         long seed = 0)
         : base(nameof(MOML))
     {
-        logits = new(tasks, initial: 0, Positive.Checked(rate, nameof(rate)));
-        this.stepSize = Positive.Checked(stepSize, nameof(stepSize));
+        logits = new(tasks, initial: 0, Arguments.Positive(rate, nameof(rate)));
+        this.stepSize = Arguments.Positive(stepSize, nameof(stepSize));
         held_out = new(validation, parameters, buffers, seed, nameof(MOML));
         RegisterComponents();
     }

@@ -1,5 +1,4 @@
 using MultiTask.Training;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;
