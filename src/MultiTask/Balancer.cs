@@ -20,6 +20,7 @@ namespace MultiTask;
 /// <para>
 /// The ladder: <see cref="Scalarizer"/> (losses → one scalar), <see cref="LossWeighting"/> (losses → weights),
 /// <see cref="GradientAggregator"/> (Jacobian → gradient), <see cref="GramianWeighting"/> (Gramian → weights),
+/// <see cref="StochasticWeighting"/> (products of independent samples → weights),
 /// <see cref="LossTransform"/> (losses → losses, then another balancer), <see cref="WeightTransform"/> (another balancer, then
 /// weights → weights). What fits no rung overrides <see cref="Differentiate"/> here, with the same helpers
 /// (<see cref="Jacobian.OfMicroBatches"/>, <see cref="MicroBatchLosses.Backward"/>).

@@ -1,6 +1,5 @@
 using MultiTask.Balancing;
 using MultiTask.Diagnostics;
-using MultiTask.Training;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -48,16 +47,8 @@ public abstract class GradientAggregator : Balancer
     /// <inheritdoc/>
     internal override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => balanced;
 
-    private protected virtual Tensor Scaled(Tensor gradient, Jacobian jacobian)
-    {
-        if (Scale == GradientScale.Paper)
-        {
-            return gradient;
-        }
-
-        var sum = jacobian.Matrix.sum(dim: 0);
-        return gradient * Scale.Factor(GradientNorm.Of([gradient]), GradientNorm.Of([sum]), jacobian.Tasks.Count);
-    }
+    private protected virtual Tensor Scaled(Tensor gradient, Jacobian jacobian) =>
+        Scale == GradientScale.Paper ? gradient : gradient * Scale.Factor(gradient, jacobian);
 
     private Tensor Checked(Tensor gradient, Jacobian jacobian) =>
         gradient.dim() == 1 && gradient.shape[0] == jacobian.Matrix.shape[1]

@@ -34,6 +34,9 @@ public abstract class StochasticWeighting : Balancer
     {
     }
 
+    /// <summary>How long the balanced gradient is; by default as the paper has it.</summary>
+    public GradientScale Scale { get; init; }
+
     /// <summary>The weights of the gradients.</summary>
     /// <param name="losses">The values of the losses, by task, in the order of the rows.</param>
     /// <param name="products">gᵢ(ξ) · gⱼ(ξ′), m × m, finite; symmetric where there is one sample only.</param>
@@ -65,7 +68,10 @@ public abstract class StochasticWeighting : Balancer
             _ => (Estimate(0), Estimate(1), Estimate(2)),
         };
         LastWeights = TaskWeights.Checked(Weigh(whole.Losses, RowProducts.Of(xi.Matrix, other.Matrix)), whole.Losses, this);
-        rows.Write(zeta.Combine(LastWeights.Values));
+        var gradient = zeta.Combine(LastWeights.Values);
+        var factor = Scale.Factor(gradient, zeta);
+        rows.Write(factor == 1 ? gradient : gradient * factor);
+        LastWeights = LastWeights.Map((_, w) => w * factor);
 
         Jacobian Estimate(int k) => samples[k].Estimate(whole);
     }

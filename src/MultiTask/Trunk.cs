@@ -1,3 +1,4 @@
+using MultiTask.Sharing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -30,6 +31,17 @@ public abstract class Trunk : nn.Module<Inputs, Representation>
     /// <summary>The parameters that only one task's loss reaches, such as its own tower; none by default.</summary>
     /// <param name="task">The task's name.</param>
     public virtual IEnumerable<Parameter> TaskParameters(string task) => [];
+
+    /// <summary>
+    /// The parameters that only mix or gate what others compute, such as the α of cross-stitch units; none by default. They
+    /// often want a learning rate of their own: a parameter group of the optimizer.
+    /// </summary>
+    public virtual IEnumerable<Parameter> MixingParameters() => [];
+
+    /// <summary>What each task takes from each part of the trunk, to look at; none by default.</summary>
+    /// <param name="inputs">The samples for which to tell; gates that read the input are averaged over them.</param>
+    /// <remarks>Runs without gradients, in the mode that the trunk is in.</remarks>
+    public virtual IReadOnlyList<Mixture> Mixtures(Inputs inputs) => [];
 
     /// <summary>A scalar to add to the losses, such as soft sharing's distance between towers; <c>null</c> where there is none.</summary>
     /// <remarks>The trainer adds its gradient after balancing, unweighted; in a loop of your own, call <c>Penalty()?.backward()</c>.</remarks>

@@ -9,8 +9,8 @@ namespace MultiTask.Balancing;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Ruchte and Grabocka, <i>Scalable Pareto Front Approximation for Deep Multi-Objective Learning</i> (ICDM 2021), eqs. 6 and
-/// 8: Σ rᵢℓᵢ − λ cos(ℓ, r) with r from a Dirichlet distribution. The model has to be conditioned on r, by reading
+/// Ruchte and Grabocka, <i>Scalable Pareto Front Approximation for Deep Multi-Objective Learning</i> (ICDM 2021):
+/// Σ rᵢℓᵢ − λ cos(ℓ, r) with r from a Dirichlet distribution. The model has to be conditioned on r, by reading
 /// <see cref="Preference"/> in its forward pass; the authors append it to the input. <see cref="EndStep"/> draws the next
 /// one. To use the trained network, set <see cref="Preference"/> to what you want.
 /// </para>

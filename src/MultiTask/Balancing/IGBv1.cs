@@ -4,7 +4,7 @@ namespace MultiTask.Balancing;
 
 /// <summary>Improvable gap balancing, version 1: a task that has improved less since a base epoch gets more weight.</summary>
 /// <remarks>
-/// Dai et al., <i>Improvable Gap Balancing for Multi-Task Learning</i> (UAI 2023), section 4.2: the gradient of Σ wᵢ log ℓᵢ with
+/// Dai et al., <i>Improvable Gap Balancing for Multi-Task Learning</i> (UAI 2023): the gradient of Σ wᵢ log ℓᵢ with
 /// w = m·softmax(ℓᵢ/ℓ̄ᵢ), where ℓ̄ᵢ is the task's mean loss in the base epoch; before, w = 1. As weights of the losses that is
 /// wᵢ/ℓᵢ, the same gradient. A task without a base loss yet has w = 1, and the others' sum to their number. Losses must be positive.
 /// The clock is <see cref="EndEpoch"/>: the trainer calls it; in a loop of your own, call it after each epoch.

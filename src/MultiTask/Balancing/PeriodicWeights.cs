@@ -171,22 +171,6 @@ public sealed class PeriodicWeights : Balancer
     private static void Differentiate(MicroBatchLosses batch, IReadOnlyList<Tensor> shared, TaskMap<double> known)
     {
         batch.Weighted(known).backward(retain_graph: true, inputs: [.. shared]);
-        var balanced = shared.Select(leaf => leaf.grad).ToArray();
-        try
-        {
-            foreach (var leaf in shared)
-            {
-                leaf.grad = null;
-            }
-
-            batch.Backward(known.Map((_, _) => 1.0));
-        }
-        finally
-        {
-            for (var k = 0; k < shared.Count; k++)
-            {
-                shared[k].grad = balanced[k];
-            }
-        }
+        new JacobianRows(shared, othersToo: true).AddOthers(batch);
     }
 }

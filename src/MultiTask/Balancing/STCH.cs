@@ -7,7 +7,7 @@ namespace MultiTask.Balancing;
 /// <summary>Smooth Tchebycheff scalarization: a smooth maximum of the weighted distances of the losses from their ideals.</summary>
 /// <remarks>
 /// <para>
-/// Lin et al., <i>Smooth Tchebycheff Scalarization for Multi-Objective Optimization</i> (ICML 2024), eq. 6:
+/// Lin et al., <i>Smooth Tchebycheff Scalarization for Multi-Objective Optimization</i> (ICML 2024):
 /// μ log Σ exp(λᵢ(ℓᵢ − z*ᵢ)/μ). The smaller μ, the closer it is to <see cref="Tchebycheff"/>, and like that it reaches every
 /// Pareto point for some λ, on concave fronts too. With a nadir point n the distances are (ℓᵢ − z*ᵢ)/(nᵢ − z*ᵢ), which are 0 at
 /// the ideal and 1 at the nadir point.

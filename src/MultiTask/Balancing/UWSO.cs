@@ -2,7 +2,7 @@ namespace MultiTask.Balancing;
 
 /// <summary>Soft optimal uncertainty weighting: the softmax of the inverse losses.</summary>
 /// <remarks>
-/// Kirchdorfer et al., <i>Analytical Uncertainty-Based Loss Weighting in Multi-Task Learning</i> (GCPR 2024), eq. 4:
+/// Kirchdorfer et al., <i>Analytical Uncertainty-Based Loss Weighting in Multi-Task Learning</i> (GCPR 2024):
 /// w = softmax((1/sg[ℓ])/T). The best s of <see cref="UncertaintyWeighting"/> for a loss is known in closed form and gives
 /// the weight 1/ℓ; the softmax bounds it. The scale of the losses matters, and T should be tuned to it: losses far below 1
 /// put nearly all weight on the smallest. Losses must be positive: 1/ℓ is a noise's precision, and a negative loss (a log

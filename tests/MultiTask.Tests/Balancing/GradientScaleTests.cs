@@ -25,6 +25,7 @@ public sealed class GradientScaleTests : IDisposable
             (new MGDA { Scale = scale }, new MGDA()),
             (new MGDA { Scale = scale, WeightHeads = true }, new MGDA()),
             (new TrimmedMean { Scale = scale }, new TrimmedMean()),
+            (new SDMGrad(Concrete.Names(3)) { Scale = scale }, new SDMGrad(Concrete.Names(3))),
             (new SmoothedWeights(Concrete.Names(3), new MGDA()) { Scale = scale }, new MGDA()),
         })
         {
