@@ -5,7 +5,7 @@ namespace ToyProblem;
 
 /// <summary>
 /// The two-task problem of the CAGrad paper (Liu et al., NeurIPS 2021), which the Nash-MTL, FAMO and FairGrad papers draw
-/// as well. In the upper half of the plane a narrow valley, in the lower half two bowls, one for each task.
+/// as well. In the upper half of the plane two narrow valleys, in the lower half two bowls, one of each for each task.
 /// </summary>
 internal static class Toy
 {
@@ -15,7 +15,7 @@ internal static class Toy
     /// <summary>Where the Pareto set is: x₁ in [-7, 7], and x₂ this, to 0.1.</summary>
     public const double ParetoX2 = -8.36;
 
-    /// <summary>What no loss goes below, unscaled; FAMO asks for it.</summary>
+    /// <summary>What the second loss never goes below, and the first times its scale; FAMO asks for it.</summary>
     public const double Bound = -21;
 
     /// <summary>The losses at one point or at many.</summary>
@@ -24,18 +24,21 @@ internal static class Toy
     /// <returns>Both losses, <c>[...]</c>.</returns>
     public static TaskMap<Tensor> Losses(Tensor x, double scale)
     {
-        var (x1, x2) = (x.select(-1, 0), x.select(-1, 1));
-        var side = (x2 * 0.5).tanh();
-        var (up, down) = (side.clamp_min(0), (-side).clamp_min(0));
-        var bend = x2.tanh();
-        var depth = (x2 + 8).square() * 0.1;
-
-        var first = (Valley(bend - ((x1 + 7) * 0.5)) * up) + (Bowl(x1 - 7, depth) * down);
-        var second = (Valley(2 - bend - ((x1 - 3) * 0.5)) * up) + (Bowl(x1 + 7, depth) * down);
-        return [("1", first * scale), ("2", second)];
+        var side = tensor([1.0, -1.0], dtype: x.dtype); // the tasks are mirror images
+        var (x1, x2) = (x.narrow(-1, 0, 1), x.narrow(-1, 1, 1));
+        var valley = ((side * x2.tanh()) - ((x1 + (7 * side)) / 2)).abs().clamp_min(5e-6).log() + 6;
+        var bowl = (((x1 - (7 * side)).square() + ((x2 + 8).square() / 10)) / 10) - 20;
+        var slope = (x2 / 2).tanh();
+        var losses = (valley * slope.clamp_min(0)) - (bowl * slope.clamp_max(0));
+        return [("1", losses.select(-1, 0) * scale), ("2", losses.select(-1, 1))];
     }
 
-    private static Tensor Valley(Tensor u) => u.abs().clamp_min(5e-6).log() + 6;
-
-    private static Tensor Bowl(Tensor distance, Tensor depth) => ((distance.square() + depth) / 10) - 20;
+    /// <summary>Where on the Pareto set the mean of the losses is least: a scale other than 1 moves it aside.</summary>
+    public static (double X1, double X2) BestMean(double scale)
+    {
+        using var scope = NewDisposeScope();
+        var x1 = linspace(-7, 7, 1401, dtype: ScalarType.Float64);
+        var losses = Losses(stack([x1, full_like(x1, ParetoX2)], -1), scale);
+        return (x1[(losses["1"] + losses["2"]).argmin()].item<double>(), ParetoX2);
+    }
 }

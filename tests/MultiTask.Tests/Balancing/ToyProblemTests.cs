@@ -1,57 +1,76 @@
 using FluentAssertions;
 using MultiTask.Balancing;
 using MultiTask.Tests.Fixtures;
-using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace MultiTask.Tests.Balancing;
 
-public sealed class ToyProblemTests(ITestOutputHelper o)
+/// <summary>
+/// What is known of the two-task toy problem, where it does not hang on the last digits: where on the front a method ends
+/// often does. Adam with a learning rate of 0.001, as in the papers.
+/// </summary>
+public sealed class ToyProblemTests
 {
-    [Fact]
-    public void Probe()
-    {
-        foreach (var (lr, steps) in new[] { (1e-3, 50_000), (5e-3, 10_000), (1e-2, 5_000) })
-        {
-            foreach (var scale in new[] { 1.0, 0.1 })
-            {
-                foreach (var method in new (string, Func<PlainMethod>)[] { ("EW", () => new EqualWeights().Plain()), ("MGDA", () => new MGDA().Plain()), ("PCGrad", () => new PCGrad().Plain()) })
-                {
-                    var watch = System.Diagnostics.Stopwatch.StartNew();
-                    var text = $"{lr} {scale} {method.Item1}: ";
-                    foreach (var start in PlainToy.Starts)
-                    {
-                        var p = PlainToy.Of(scale);
-                        var end = p.Descend(method.Item2(), start, steps, new PlainAdam(lr).Step).Last();
-                        text += $"({end[0]:0.00},{end[1]:0.00}; {p.Stationarity(end):0.0000}) ";
-                    }
-
-                    o.WriteLine($"{text} {watch.Elapsed.TotalSeconds:0.00}");
-                }
-            }
-        }
-    }
+    private const double BestMean = -15.0916;
 
     [Fact]
     public void The_gradients_are_those_of_autograd()
     {
         var random = new Random(1);
-        for (var k = 0; k < 200; k++)
+        double[][] points = [[0, 0], [7, -8.4345], [-9, 0], .. Enumerable.Range(0, 200).Select(_ => Point(random))];
+        foreach (var point in points)
         {
             using var scope = NewDisposeScope();
-            double[] point = [(random.NextDouble() * 24) - 12, (random.NextDouble() * 24) - 12];
             var problem = PlainToy.Of(0.1);
             var x = tensor(point, dtype: ScalarType.Float64).requires_grad_();
             var losses = ToyProblem.Toy.Losses(x, 0.1);
+            losses.Values.Select(l => l.item<double>()).Should().Equal(problem.Losses(point), (a, b) => Math.Abs(a - b) <= 1e-12 * Math.Abs(b));
             for (var i = 0; i < 2; i++)
             {
                 x.grad = null;
                 losses.Values[i].backward(retain_graph: true);
-                losses.Values[i].item<double>().Should().BeApproximately(problem.Losses(point)[i], 1e-12);
-                Same(x.grad!.Values(), problem.Gradients(point)[i], 1e-10);
+                x.grad!.Values().Should().Equal(problem.Gradients(point)[i], (a, b) => Math.Abs(a - b) <= 1e-10 * (1 + Math.Abs(b)));
             }
         }
     }
+
+    [Fact]
+    public void Known_values_and_points_of_the_front()
+    {
+        var problem = PlainToy.Of(1);
+        Same(problem.Losses([0, -8.3551]), [BestMean, BestMean], 1e-4);
+        Same(problem.Losses([7, -8.4345]), [-19.9894, -0.3979], 1e-4);
+        double[][] front = [[0, -8.3551], [3.5, -8.376], [-3.5, -8.376], [7, -8.4345]];
+        front.Should().OnlyContain(x => problem.Stationarity(x) < 1e-4);
+        problem.Stationarity([5, 4]).Should().BeGreaterThan(0.1);
+    }
+
+    [Theory]
+    [InlineData(0, -8.3551)]
+    [InlineData(-7.5, -0.5)]
+    [InlineData(9, -1)]
+    public void Equal_weights_reach_the_best_mean_from_below(double x1, double x2)
+    {
+        using var method = new EqualWeights();
+        Mean(End(1, method.Plain(), [x1, x2], 50_000)).Should().BeApproximately(BestMean, 1e-3);
+    }
+
+    [Theory]
+    [InlineData(1, -8.5, 7.5)]
+    [InlineData(1, 9, 9)]
+    [InlineData(0.1, 9, 9)]
+    public void Equal_weights_get_stuck_in_the_valley(double scale, double x1, double x2)
+    {
+        using var method = new EqualWeights();
+        End(scale, method.Plain(), [x1, x2], 50_000)[1].Should().BeGreaterThan(2);
+    }
+
+    private static double[] Point(Random random) => [(24 * random.NextDouble()) - 12, (24 * random.NextDouble()) - 12];
+
+    private static double[] End(double scale, PlainMethod method, double[] start, int steps) =>
+        PlainToy.Of(scale).Descend(method, start, steps, new PlainAdam(1e-3).Step).Last();
+
+    private static double Mean(double[] x) => PlainToy.Of(1).Losses(x).Average();
 
     private static void Same(double[] found, double[] expected, double tolerance) =>
         found.Should().Equal(expected, (a, b) => Math.Abs(a - b) <= tolerance);
