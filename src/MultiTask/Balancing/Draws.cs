@@ -22,10 +22,38 @@ internal sealed class Draws : nn.Module
     public void Clear() => count.zero_();
 
     /// <summary>A generator for one step's draws.</summary>
-    public Random Next() => new((int)(NextSeed() >> 33));
+    public Random Next()
+    {
+        var random = Current();
+        Advance();
+        return random;
+    }
 
     /// <summary>A generator of tensors for one step's draws; the caller disposes it.</summary>
-    public Generator Next(Device device) => new(NextSeed() >> 1, device);
+    public Generator Next(Device device)
+    {
+        var generator = new Generator(CurrentSeed() >> 1, device);
+        Advance();
+        return generator;
+    }
+
+    /// <summary>The generator that is next, as often as it is asked for until the next <see cref="Advance"/>.</summary>
+    public Random Current() => new((int)(CurrentSeed() >> 33));
+
+    /// <summary>Goes on to the draws of another step.</summary>
+    public void Advance() => count.add_(1);
+
+    /// <summary>A generator for a task's own numbers: the same whenever it is asked for, whatever was drawn before.</summary>
+    public Random Of(string task)
+    {
+        var hash = 14695981039346656037; // FNV-1a: string.GetHashCode differs from process to process
+        foreach (var c in task)
+        {
+            hash = unchecked((hash ^ c) * 1099511628211);
+        }
+
+        return new((int)(Mixed(unchecked(Number(seed) + hash)) >> 33));
+    }
 
     protected override void Dispose(bool disposing)
     {
@@ -38,13 +66,17 @@ internal sealed class Draws : nn.Module
         base.Dispose(disposing);
     }
 
-    /// <summary>SplitMix64 (Steele et al., 2014): one well-mixed number for each seed and count.</summary>
-    private ulong NextSeed()
+    private ulong CurrentSeed() => Mixed(unchecked(Number(seed) + ((Number(count) + 1) * 0x9E3779B97F4A7C15)));
+
+    private static ulong Number(Tensor buffer)
     {
         using var scope = NewDisposeScope();
-        var n = (ulong)count.cpu().item<long>() + 1;
-        count.add_(1);
-        var z = unchecked((ulong)seed.cpu().item<long>() + (n * 0x9E3779B97F4A7C15));
+        return unchecked((ulong)buffer.cpu().item<long>());
+    }
+
+    /// <summary>SplitMix64 (Steele et al., 2014): one well-mixed number for each number.</summary>
+    private static ulong Mixed(ulong z)
+    {
         z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
         z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
         return z ^ (z >> 31);

@@ -65,6 +65,35 @@ internal sealed class JacobianRows
         }
     }
 
+    /// <summary>
+    /// Differentiates Σ share × loss for the sake of other leaves. Of these leaves it notes which were reached; what
+    /// they would get is dropped. Call inside a dispose scope of its own.
+    /// </summary>
+    public void AddOthers(MicroBatchLosses batch)
+    {
+        var own = leaves.Select(leaf => leaf.grad).ToArray();
+        try
+        {
+            foreach (var leaf in leaves)
+            {
+                leaf.grad = null;
+            }
+
+            batch.Backward(batch.Losses.Map((_, _) => 1.0));
+            for (var k = 0; k < leaves.Count; k++)
+            {
+                reached[k] |= leaves[k].grad is not null;
+            }
+        }
+        finally
+        {
+            for (var k = 0; k < leaves.Count; k++)
+            {
+                leaves[k].grad = own[k];
+            }
+        }
+    }
+
     public Jacobian ToJacobian() => new(matrix!, TaskMap.Create(losses.Select(l => (l.Key, l.Value))));
 
     /// <summary>Accumulates a gradient, <c>[n]</c>, onto the <c>.grad</c> of the leaves that a loss has reached.</summary>

@@ -30,6 +30,8 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
 
         ClearGradients();
         buffers.Keep();
+        var random = RandomState.Capture();
+        var labelled = batches.Where((_, i) => labels[i].Count > 0);
         var losses = new StepLosses(total);
         try
         {
@@ -57,7 +59,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
 
         optimizer.step();
-        balancer.EndStep(() => LossesAfter(batches));
+        balancer.EndStep(() => LossesAfter(labelled, random));
         return Report();
 
         StepReport Report()
@@ -111,12 +113,17 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         return TaskMap.Create(model.Tasks.Tasks.Where(sums.ContainsKey).Select(task => (task, sums[task])));
     }
 
-    /// <summary>In the mode of the step, but without a trace in running statistics.</summary>
-    private TaskMap<Tensor> LossesAfter(IReadOnlyList<MultiTaskBatch> batches)
+    /// <summary>
+    /// In the mode of the step and with its random numbers, so that dropout drops the same (on the CPU: other generators'
+    /// states cannot be set), but without a trace in running statistics or in the numbers that are drawn next.
+    /// </summary>
+    private TaskMap<Tensor> LossesAfter(IEnumerable<MultiTaskBatch> batches, byte[] random)
     {
         using var off = no_grad();
         using var statistics = new BufferCopies(model);
         statistics.Keep();
+        var next = RandomState.Capture();
+        RandomState.Restore(random, "The step");
         try
         {
             return model.Losses(new MultiTaskBatch(batches.SelectMany(b => b.Parts)));
@@ -124,6 +131,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         finally
         {
             statistics.Restore();
+            RandomState.Restore(next, "The step");
         }
     }
 

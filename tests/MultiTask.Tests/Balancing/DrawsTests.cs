@@ -53,6 +53,19 @@ public sealed class DrawsTests
     }
 
     [Fact]
+    public void A_task_s_own_numbers_are_always_the_same()
+    {
+        using var draws = new Draws(seed: 5);
+        var first = draws.Of("age").Next();
+        first.Should().Be(792592646, "in every process");
+        draws.Next();
+        draws.Of("age").Next().Should().Be(first);
+        draws.state_dict()["count"].item<long>().Should().Be(1);
+        using var other = new Draws(seed: 6);
+        new[] { draws.Of("sex").Next(), draws.Of("").Next(), other.Of("age").Next() }.Should().NotContain(first).And.OnlyHaveUniqueItems();
+    }
+
+    [Fact]
     public void Clear_starts_again()
     {
         using var draws = new Draws(seed: 6);
