@@ -264,7 +264,8 @@ public sealed class TrunkContract : IDisposable
             optimizer.step();
             var after = model.parameters().Select(p => p.Values()).ToArray();
             after.SelectMany(v => v).Should().OnlyContain(v => double.IsFinite(v));
-            before.Zip(after).Count(p => !p.First.SequenceEqual(p.Second)).Should().BeGreaterThan(before.Length / 3);
+            // Tchebycheff trains the worst of the three tasks only.
+            before.Zip(after).Count(p => !p.First.SequenceEqual(p.Second)).Should().BeGreaterThanOrEqualTo(before.Length / 3);
         }
     }
 
