@@ -34,6 +34,48 @@ public sealed class ConcaveFrontTests
         }
     }
 
+    [Theory]
+    [InlineData(0.35)]
+    [InlineData(0.5)]
+    [InlineData(0.65)]
+    public void Smooth_Tchebycheff_reaches_the_point_that_its_preferences_name(double share)
+    {
+        using var method = new STCH(mu: 0.02, [("0", share), ("1", 1 - share)]);
+        foreach (var start in Starts[..2])
+        {
+            var x = End(method.Plain(), start, 600, 0.1);
+            InTheMiddle(x, share, tolerance: 0.03);
+            x[0].Should().BeApproximately(x[1], 1e-3);
+            Problem.Stationarity(x).Should().BeLessThan(1e-6);
+        }
+    }
+
+    [Theory]
+    [InlineData(0.35)]
+    [InlineData(0.5)]
+    [InlineData(0.65)]
+    public void Tchebycheff_reaches_the_point_that_its_preferences_name(double share)
+    {
+        using var method = new Tchebycheff([("0", share), ("1", 1 - share)]);
+        foreach (var start in Starts[..2])
+        {
+            var rate = 0.1;
+            var x = Problem.Descend(method.Plain(), start, 1_000, (x, d) => Step(x, d, rate *= 0.992)).Last();
+            InTheMiddle(x, share, tolerance: 1e-3);
+        }
+    }
+
+    /// <summary>λ₁ f₁ = λ₂ f₂ on the segment, where a linear scalarization of any weights has no minimum.</summary>
+    private static void InTheMiddle(double[] x, double share, double tolerance)
+    {
+        var losses = Problem.Losses(x);
+        losses.Should().OnlyContain(loss => loss > 0.3 && loss < 0.9);
+        (share * losses[0]).Should().BeApproximately((1 - share) * losses[1], tolerance);
+        x[0].Should().BeApproximately(x[1], 0.05);
+    }
+
+    private static double[] Step(double[] x, double[] d, double rate) => [.. x.Select((v, k) => v - (rate * d[k]))];
+
     private static double[] End(PlainMethod method, double[] start, int steps, double learningRate) =>
         Problem.Descend(method, start, steps, learningRate).Last();
 

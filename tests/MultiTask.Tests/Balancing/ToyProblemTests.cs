@@ -13,6 +13,12 @@ public sealed class ToyProblemTests
 {
     private const double BestMean = -15.0916;
 
+    private static readonly Dictionary<string, Func<PlainMethod>> ReachTheFront = new()
+    {
+        [nameof(MGDA)] = () => new MGDA().Plain(),
+        [nameof(IMTLG)] = () => new IMTLG().Plain(),
+    };
+
     [Fact]
     public void The_gradients_are_those_of_autograd()
     {
@@ -65,10 +71,57 @@ public sealed class ToyProblemTests
         End(scale, method.Plain(), [x1, x2], 50_000)[1].Should().BeGreaterThan(2);
     }
 
+    public static TheoryData<string> OfTheFront => [.. ReachTheFront.Keys];
+
+    [Theory]
+    [MemberData(nameof(OfTheFront))]
+    public void Reaches_the_front_from_every_start(string method)
+    {
+        foreach (var start in PlainToy.Starts)
+        {
+            Walk(0.1, ReachTheFront[method](), start, 50_000).Any(x => OnTheFront(0.1, x)).Should().BeTrue("{0} from {1}", method, start[0]);
+        }
+    }
+
+    [Fact]
+    public void Aligned_gradients_reach_the_best_mean_from_every_start()
+    {
+        using var method = new AlignedMTL();
+        foreach (var start in PlainToy.Starts)
+        {
+            Walk(1, method.Plain(), start, 50_000).Any(x => Mean(x) < BestMean + 0.01).Should().BeTrue("from {0}", start[0]);
+        }
+    }
+
+    [Fact]
+    public void FAMO_reaches_the_middle_of_the_front_from_every_start()
+    {
+        foreach (var start in PlainToy.Starts)
+        {
+            using var famo = new FAMO(["0", "1"], bounds: [("0", -2.1), ("1", -21)], gamma: 0, amortized: true);
+            var end = End(0.1, (losses, _) => Looked(famo, losses), start, 50_000);
+            OnTheFront(0.1, end).Should().BeTrue();
+            Math.Abs(end[0]).Should().BeLessThan(2);
+        }
+
+        static double[] Looked(FAMO famo, double[] losses)
+        {
+            var weights = famo.Weigh(PlainMethods.Named(losses)); // which looks back at the last step first
+            famo.EndStep(() => throw new InvalidOperationException("amortized"));
+            return weights;
+        }
+    }
+
+    /// <summary>x₁ between the two bowls, x₂ in the trough, and no direction in which both losses fall.</summary>
+    private static bool OnTheFront(double scale, double[] x) =>
+        Math.Abs(x[0]) < 7.01 && Math.Abs(x[1] + 8.36) < 0.1 && PlainToy.Of(scale).Stationarity(x) < 1e-3;
+
     private static double[] Point(Random random) => [(24 * random.NextDouble()) - 12, (24 * random.NextDouble()) - 12];
 
-    private static double[] End(double scale, PlainMethod method, double[] start, int steps) =>
-        PlainToy.Of(scale).Descend(method, start, steps, new PlainAdam(1e-3).Step).Last();
+    private static double[] End(double scale, PlainMethod method, double[] start, int steps) => Walk(scale, method, start, steps).Last();
+
+    private static IEnumerable<double[]> Walk(double scale, PlainMethod method, double[] start, int steps) =>
+        PlainToy.Of(scale).Descend(method, start, steps, new PlainAdam(1e-3).Step);
 
     private static double Mean(double[] x) => PlainToy.Of(1).Losses(x).Average();
 

@@ -7,12 +7,13 @@ namespace MultiTask.Tests.Fixtures;
 /// <param name="Gradients">The gradients at x, a row a task.</param>
 internal sealed record PlainProblem(Func<double[], double[]> Losses, Func<double[], double[][]> Gradients)
 {
+    private static readonly MGDA Mgda = new();
+
     /// <summary>The shortest vector in the convex hull of the gradients: 0 where x is Pareto stationary.</summary>
     public double Stationarity(double[] x)
     {
         var g = Gramians.Of(Gradients(x));
-        using var mgda = new MGDA();
-        return g.NormOf(mgda.Weigh(g));
+        return g.NormOf(Mgda.Weigh(g));
     }
 
     /// <summary>Where the method's weights lead.</summary>
