@@ -1,5 +1,4 @@
 using MultiTask.Numerics;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -121,33 +120,15 @@ public sealed class Gramian
         return Math.Sqrt(Math.Max(0, squared)); // below 0 by rounding, where gradients cancel
     }
 
-    /// <summary>
-    /// J Jᵀ in float64, from a slice of the columns at a time: in float32 squares leave the range, and what is left of
-    /// gradients that nearly cancel is all rounding.
-    /// </summary>
+    /// <summary>J Jᵀ: the upper triangle, twice, since matrix products need not be symmetric to the last bit.</summary>
     private static double[,] Products(Tensor jacobian)
     {
-        const long Columns = 1 << 18;
-        using var scope = NewDisposeScope();
-        var j = jacobian.detach();
-        var (m, n) = (j.shape[0], j.shape[1]);
-        var device = j.device_type == DeviceType.MPS ? CPU : j.device; // MPS has no float64
-        var sum = zeros([m, m], ScalarType.Float64, device);
-        for (var start = 0L; start < n; start += Columns)
+        var entries = RowProducts.Of(jacobian, jacobian);
+        for (var i = 0; i < entries.GetLength(0); i++)
         {
-            using var slice = NewDisposeScope();
-            var part = j.narrow(1, start, Math.Min(Columns, n - start)).to(device).to(ScalarType.Float64);
-            sum.add_(part.matmul(part.t()));
-        }
-
-        var flat = HostValues.Of(sum);
-        var entries = new double[m, m];
-        for (var i = 0; i < m; i++)
-        {
-            for (var k = 0; k < m; k++)
+            for (var k = 0; k < i; k++)
             {
-                // The upper triangle, twice: matrix products need not be symmetric to the last bit.
-                entries[i, k] = flat[(Math.Min(i, k) * m) + Math.Max(i, k)];
+                entries[i, k] = entries[k, i];
             }
         }
 

@@ -7,9 +7,13 @@ namespace MultiTask.Balancing;
 /// <para>
 /// Zhu et al., <i>Gradient Deconfliction via Orthogonal Projections onto Subspaces For Multi-task Learning</i> (WSDM 2025): where gᵢ
 /// conflicts with another gradient, gᵢ′ is its part orthogonal to all the others, else gᵢ′ = gᵢ. So no gᵢ′ conflicts with any
-/// gⱼ, nor does any sum of them with positive weights: d = Σ wᵢ gᵢ′. As we read the paper, wᵢ is in proportion to Rᵢ^α, with the
-/// mean 1, where Rᵢ = gᵢ · Σ gⱼ′ / ‖gᵢ‖² says how far the unweighted sum goes along gᵢ. α &gt; 0 favours the tasks that have most of
-/// the sum, α &lt; 0 the weaker ones, α = 0 none. For two tasks and α = 0 it is <see cref="PCGrad"/>.
+/// gⱼ, nor does any sum of them with positive weights: d = Σ wᵢ gᵢ′, where wᵢ is in proportion to Rᵢ^α, with the mean 1, and
+/// Rᵢ = gᵢ · Σ gⱼ′ / ‖gᵢ‖² says how far the unweighted sum goes along gᵢ. α &gt; 0 favours the tasks that have most of the sum,
+/// α &lt; 0 the weaker ones, α = 0 none. For two tasks and α = 0 it is <see cref="PCGrad"/>.
+/// </para>
+/// <para>
+/// <b>Not checked against the paper's text</b>, which was not to be had: the formula of R, and that a task without conflict stays as it
+/// is. The projection is that of the paper's abstract and figure 1.
 /// </para>
 /// <para>
 /// With C the cosine matrix, the part of gᵢ orthogonal to the others is Σⱼ (C⁻¹)ᵢⱼ / (C⁻¹)ᵢᵢ · ‖gᵢ‖ uⱼ: one factorisation takes the

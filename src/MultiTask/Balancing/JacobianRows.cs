@@ -65,6 +65,23 @@ internal sealed class JacobianRows
         }
     }
 
+    /// <summary>Adds the rows of other micro-batches of the same batch. Call inside a dispose scope of its own.</summary>
+    public void Add(JacobianRows other)
+    {
+        Grow(other.losses.Keys);
+        for (var i = 0; i < other.losses.Count; i++)
+        {
+            var (task, value) = other.losses.GetAt(i);
+            losses[task] += value;
+            matrix![losses.IndexOf(task)].add_(other.matrix![i]);
+        }
+
+        for (var k = 0; k < reached.Length; k++)
+        {
+            reached[k] |= other.reached[k];
+        }
+    }
+
     /// <summary>
     /// Differentiates Σ share × loss for the sake of other leaves. Of these leaves it notes which were reached; what
     /// they would get is dropped. Call inside a dispose scope of its own.
@@ -124,15 +141,20 @@ internal sealed class JacobianRows
 
     private void Prepare(MicroBatchLosses batch)
     {
-        var known = losses.Count;
-        foreach (var task in batch.Order)
-        {
-            losses.TryAdd(task, 0);
-        }
-
+        Grow(batch.Order);
         foreach (var (task, value) in batch.Values)
         {
             losses[task] += batch.Shares[task] * value;
+        }
+    }
+
+    /// <summary>Makes rows of zeros for tasks that have none.</summary>
+    private void Grow(IEnumerable<string> tasks)
+    {
+        var known = losses.Count;
+        foreach (var task in tasks)
+        {
+            losses.TryAdd(task, 0);
         }
 
         if (losses.Count > known)

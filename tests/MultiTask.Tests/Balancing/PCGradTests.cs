@@ -148,6 +148,74 @@ public sealed class PCGradTests
         }
     }
 
+    [Fact]
+    public void Golden_row_of_the_average_over_orders()
+    {
+        using var average = new PCGrad(averageOrders: true);
+        Same(average.Weigh(Gramians.Of(Jacobians.A)), [2.222222, 1.578947], 1e-6);
+        Same(average.Weigh(Gramians.Of(Jacobians.B)), [2.257658, 1.367417, 1.841892], 1e-6);
+        Same(average.Aggregate(Jacobians.Of(Jacobians.B)).Values(), [-0.923649, 2.198949, 3.209309, 2.109835], 1e-6);
+    }
+
+    [Fact]
+    public void The_average_is_that_of_all_orders_one_by_one()
+    {
+        using var average = new PCGrad(averageOrders: true);
+        foreach (var sample in Gramians.Draw(600, seed: 35, most: 6))
+        {
+            var g = sample.Gramian;
+            var orders = Permutations([.. Enumerable.Range(0, g.Count - 1)]).ToArray();
+            var expected = new double[g.Count];
+            foreach (var order in orders)
+            {
+                var w = PCGrad.Weigh(g, i => [.. order.Select(k => k < i ? k : k + 1)]);
+                expected = [.. expected.Zip(w, (sum, next) => sum + (next / orders.Length))];
+            }
+
+            Laws.SameDirection(sample, average.Weigh(g), expected, 1e-9);
+        }
+    }
+
+    [Fact]
+    public void The_average_does_not_depend_on_chance_or_on_the_order_of_tasks()
+    {
+        using var average = new PCGrad(seed: 1, averageOrders: true);
+        using var other = new PCGrad(seed: 2, averageOrders: true);
+        var g = Gramians.Of(Jacobians.B);
+        average.Weigh(g).Should().Equal(average.Weigh(g)).And.Equal(other.Weigh(g));
+        Laws.PermutationEquivariant(average.Weigh, Gramians.Draw(300, seed: 36, most: 7));
+        Laws.Homogeneous(average.Weigh, Gramians.Draw(300, seed: 37, most: 7));
+        average.Weigh(Gramians.Of([[1, 2], [3, 1], [0, 5], [0, 0]])).Should().Equal(1, 1, 1, 1);
+    }
+
+    [Fact]
+    public void Averages_the_orders_of_no_more_tasks_than_it_can()
+    {
+        using var average = new PCGrad(averageOrders: true);
+
+        // The corners of a simplex: all in conflict with all, and alike, so that all weights are.
+        var w = average.Weigh(Simplex(PCGrad.MostTasksToAverage));
+        w.Should().OnlyContain(v => Math.Abs(v - w[0]) < 1e-10 && v > 1);
+        average.Invoking(a => a.Weigh(Simplex(PCGrad.MostTasksToAverage + 1))).Should().Throw<ArgumentException>().WithMessage("*at most 9*Found 10*");
+    }
+
+    private static Gramian Simplex(int count)
+    {
+        var g = new double[count, count];
+        for (var i = 0; i < count; i++)
+        {
+            for (var j = 0; j < count; j++)
+            {
+                g[i, j] = i == j ? 1 : -1.0 / (count - 1);
+            }
+        }
+
+        return new(g);
+    }
+
+    private static IEnumerable<int[]> Permutations(int[] items) =>
+        items.Length == 0 ? [[]] : items.SelectMany(first => Permutations([.. items.Where(i => i != first)]).Select(rest => (int[])[first, .. rest]));
+
     private static int[] Others(int count, int i) => [.. Enumerable.Range(0, count).Where(j => j != i)];
 
     private static void Same(double[] found, double[] expected, double tolerance) =>

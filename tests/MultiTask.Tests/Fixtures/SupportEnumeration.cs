@@ -19,6 +19,52 @@ internal static class SupportEnumeration
         return best;
     }
 
+    /// <summary>The best v ≥ u of those that make Σ vᵢgᵢ orthogonal to a subset of the gradients, whose weights alone exceed u.</summary>
+    public static double[] DualCone(Gramian g, double[] u)
+    {
+        var (best, least) = (Array.Empty<double>(), double.PositiveInfinity);
+        for (var subset = 0; subset < 1 << g.Count; subset++)
+        {
+            var members = Enumerable.Range(0, g.Count).Where(i => (subset & (1 << i)) != 0).ToArray();
+            if (Orthogonal(g, u, members) is { } v && Gramians.Dot(v, g.Times(v)) is var squared && squared < least)
+            {
+                (best, least) = (v, squared);
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>u + s with G_S s = −(Gu)_S; null where G_S is singular or an s is negative.</summary>
+    private static double[]? Orthogonal(Gramian g, double[] u, int[] members)
+    {
+        var n = members.Length;
+        var products = g.Times(u);
+        var a = new double[n, n + 1];
+        for (var i = 0; i < n; i++)
+        {
+            for (var j = 0; j < n; j++)
+            {
+                a[i, j] = g[members[i], members[j]] / (g.Norm(members[i]) * g.Norm(members[j]));
+            }
+
+            a[i, n] = -products[members[i]] / g.Norm(members[i]);
+        }
+
+        if (Solve(a) is not { } s || s.Any(value => value < 0))
+        {
+            return null;
+        }
+
+        var v = (double[])u.Clone();
+        for (var i = 0; i < n; i++)
+        {
+            v[members[i]] += s[i] / g.Norm(members[i]);
+        }
+
+        return v;
+    }
+
     /// <summary>[G 1; 1ᵀ 0] [w; −λ] = [0; 1], by Gauss with complete pivoting; null where it is singular or a weight is negative.</summary>
     private static double[]? AffineMinimum(Gramian g, int[] members)
     {

@@ -23,7 +23,7 @@ public sealed class FaultTests
             var cases = new TheoryData<string, string>();
             foreach (var fault in Marks.Keys.Append("NaN input").Append("infinite input"))
             {
-                foreach (var balancer in new[] { "equal", "uncertainty", "DWA", "RLW", "PCGrad", "MGDA", "TrimmedMean", "IMTLL(PCGrad)" })
+                foreach (var balancer in new[] { "equal", "uncertainty", "DWA", "RLW", "PCGrad", "MGDA", "TrimmedMean", "IMTLL(PCGrad)", "DBMTL" })
                 {
                     cases.Add(fault, balancer);
                 }
@@ -230,6 +230,7 @@ public sealed class FaultTests
                 "PCGrad" => new PCGrad(),
                 "MGDA" => new MGDA(),
                 "TrimmedMean" => new TrimmedMean(),
+                "DBMTL" => new DBMTL(tasks),
                 _ => new IMTLL(tasks, new PCGrad()),
             };
             Trainer = new(Model, Balancer, Rig.Adam());

@@ -21,7 +21,7 @@ public sealed class ResumeTests : IDisposable
         get
         {
             var settings = new TheoryData<string, int>();
-            foreach (var balancer in new[] { "uncertainty", "DWA", "PCGrad", "RLW", "MGDA", "IMTLL(PCGrad)" })
+            foreach (var balancer in new[] { "uncertainty", "DWA", "PCGrad", "RLW", "MGDA", "IMTLL(PCGrad)", "DBMTL", "SDMGrad" })
             {
                 settings.Add(balancer, 1);
                 settings.Add(balancer, 2);
@@ -264,6 +264,8 @@ public sealed class ResumeTests : IDisposable
                 "PCGrad" => new PCGrad(3),
                 "RLW" => new RLW(3),
                 "MGDA" => new MGDA(),
+                "DBMTL" => new DBMTL(Rig.Tasks),
+                "SDMGrad" => new SDMGrad(Rig.Tasks),
                 _ => new IMTLL(Rig.Tasks, new PCGrad(4)),
             };
             Trainer = new(model, balancer, Rig.Adam());

@@ -1,0 +1,40 @@
+using static TorchSharp.torch;
+
+namespace MultiTask.Balancing;
+
+/// <summary>The gradient half of DB-MTL: averaged gradients, each as long as the longest of them, summed.</summary>
+/// <remarks>A gradient that is exactly zero has no direction and the weight 0.</remarks>
+internal sealed class MaxNorm : GradientAggregator
+{
+    private readonly double forgetting;
+    private readonly double decay;
+    private readonly GradientAverages averages;
+
+    public MaxNorm(IEnumerable<string> tasks, double forgetting, double decay)
+        : base(nameof(DBMTL))
+    {
+        (this.forgetting, this.decay) = (forgetting, decay);
+        averages = new(tasks, nameof(DBMTL));
+        RegisterComponents();
+    }
+
+    public override bool RemembersGradients => forgetting > 0;
+
+    public override Tensor Aggregate(Jacobian jacobian)
+    {
+        ArgumentNullException.ThrowIfNull(jacobian);
+        using var scope = NewDisposeScope();
+        var averaged = averages.Next(jacobian, RemembersGradients ? k => 1 - (forgetting / Math.Pow(k, decay)) : null);
+        LastGramian = averaged.ToGramian();
+        double[] norms = [.. Enumerable.Range(0, LastGramian.Count).Select(LastGramian.Norm)];
+        var longest = norms.Max();
+        LastWeights = TaskMap.Create(averaged.Tasks.Zip(norms, (task, norm) => (task, norm == 0 ? 0 : longest / norm)));
+
+        // The unit vectors first, because a ratio of norms may leave the range of float32.
+        var lengths = tensor(Array.ConvertAll(norms, norm => norm == 0 ? 1 : norm), dtype: ScalarType.Float64);
+        var units = averaged.Matrix / lengths.to(averaged.Matrix.dtype).to(averaged.Matrix.device).unsqueeze(1);
+        return (units.sum(dim: 0) * longest).MoveToOuterDisposeScope();
+    }
+
+    public override void Reset() => averages.Clear();
+}
