@@ -22,9 +22,9 @@ internal static class Figure
         ChartFont.Use();
         var landscape = Landscape(scale);
         var best = Toy.BestMean(scale);
-        var rows = (methods.Count + columns - 1) / columns;
+        var rows = (methods.Count + columns) / columns; // one more for the key
         var figure = new Multiplot { Layout = new ScottPlot.MultiplotLayouts.Grid(rows, columns) };
-        figure.AddPlots(methods.Count);
+        figure.AddPlots(methods.Count + 1);
         for (var k = 0; k < methods.Count; k++)
         {
             var plot = figure.GetPlot(k);
@@ -34,6 +34,7 @@ internal static class Figure
             Dress(plot, $"{methods[k].Name}: {methods[k].Ways.Count(w => w.OnTheFront)} of {methods[k].Ways.Length}");
         }
 
+        DrawKey(figure.GetPlot(methods.Count));
         figure.SavePng(path, 400 * columns, 420 * rows);
     }
 
@@ -53,10 +54,19 @@ internal static class Figure
     /// <summary>A bar for the Pareto set, a star where the mean of the losses is least.</summary>
     private static void DrawFront(Plot plot, (double X1, double X2) best)
     {
-        var front = plot.Add.Line(-7, Toy.ParetoX2, 7, Toy.ParetoX2);
+        DrawBar(plot, -7, 7, Toy.ParetoX2);
+        DrawStar(plot, best);
+    }
+
+    private static void DrawBar(Plot plot, double from, double to, double x2)
+    {
+        var front = plot.Add.Line(from, x2, to, x2);
         front.LineColor = Color.FromHex("#3C4650").WithAlpha(0.6);
         front.LineWidth = 9;
+    }
 
+    private static void DrawStar(Plot plot, (double X1, double X2) best)
+    {
         double[] radii = [.. Enumerable.Range(0, 10).Select(k => k % 2 == 0 ? 0.95 : 0.4)];
         var star = plot.Add.Polygon(radii.Select((r, k) => new Coordinates(best.X1 + (r * Math.Sin(k * Math.PI / 5)), best.X2 + (r * Math.Cos(k * Math.PI / 5)))).ToArray());
         star.FillColor = Color.FromHex("#FFD34D");
@@ -76,14 +86,44 @@ internal static class Figure
 
         for (var i = 0; i < ways.Length; i++)
         {
-            var (start, end) = (ways[i].Points[0], ways[i].Points[^1]);
-            plot.Add.Marker(start.X1, start.X2, MarkerShape.FilledCircle, 10, Colors.Black);
-            var marker = plot.Add.Marker(end.X1, end.X2, ways[i].OnTheFront ? MarkerShape.FilledCircle : MarkerShape.Eks, 14, Colours[i]);
-            marker.MarkerStyle.LineColor = ways[i].OnTheFront ? Colors.White : Colours[i];
-            marker.MarkerStyle.OutlineColor = Colors.White;
-            marker.MarkerStyle.OutlineWidth = ways[i].OnTheFront ? 1.5f : 0;
-            marker.MarkerStyle.LineWidth = 4;
+            DrawStart(plot, ways[i].Points[0]);
+            DrawEnd(plot, ways[i].Points[^1], ways[i].OnTheFront, Colours[i]);
         }
+    }
+
+    private static void DrawStart(Plot plot, (double X1, double X2) start) =>
+        plot.Add.Marker(start.X1, start.X2, MarkerShape.FilledCircle, 10, Colors.Black);
+
+    private static void DrawEnd(Plot plot, (double X1, double X2) end, bool onTheFront, Color colour)
+    {
+        var marker = plot.Add.Marker(end.X1, end.X2, onTheFront ? MarkerShape.FilledCircle : MarkerShape.Eks, 14, colour);
+        marker.MarkerStyle.OutlineColor = Colors.White;
+        marker.MarkerStyle.OutlineWidth = onTheFront ? 1.5f : 0;
+        marker.MarkerStyle.LineWidth = 4;
+    }
+
+    private static void DrawKey(Plot plot)
+    {
+        DrawStart(plot, (-8, 8));
+        DrawEnd(plot, (-8, 5), onTheFront: true, Colours[0]);
+        DrawEnd(plot, (-8, 2), onTheFront: false, Colours[0]);
+        DrawBar(plot, -9, -7, -1);
+        DrawStar(plot, (-8, -4));
+        DrawWords(plot, 8, "start");
+        DrawWords(plot, 5, "end, in the Pareto set");
+        DrawWords(plot, 2, "end, elsewhere");
+        DrawWords(plot, -1, "the Pareto set");
+        DrawWords(plot, -4, "the best mean of both losses");
+        DrawWords(plot, -7, "shades: the mean of both losses");
+        plot.Axes.SetLimits(-Far, Far, -Far, Far);
+        plot.HideAxesAndGrid();
+    }
+
+    private static void DrawWords(Plot plot, double x2, string words)
+    {
+        var text = plot.Add.Text(words, -6, x2);
+        text.LabelFontSize = 17;
+        text.LabelAlignment = Alignment.MiddleLeft;
     }
 
     private static void Dress(Plot plot, string title)

@@ -7,16 +7,18 @@ namespace ToyProblem;
 internal static class Methods
 {
     /// <summary>The methods, by name.</summary>
-    /// <param name="scale">The factor of the first task's loss: FAMO asks what the losses never go below.</param>
+    /// <param name="scale">The factor of the first task's loss: FAMO and STCH ask what the losses never go below.</param>
     public static IReadOnlyList<(string Name, Func<Balancer> Create)> Of(double scale) =>
     [
         ("Equal weights", () => new EqualWeights()),
-        ("STCH", () => new STCH()),
-        ("FAMO", () => new FAMO(["1", "2"], bounds: [("1", Toy.Bound * scale), ("2", Toy.Bound)], gamma: 0, amortized: true)),
+        ("STCH", () => new STCH(ideal: Bounds(scale))),
+        ("FAMO", () => new FAMO(["1", "2"], Bounds(scale), gamma: 0, amortized: true)),
         ("MGDA", () => new MGDA()),
         ("PCGrad", () => new PCGrad()),
         ("IMTL-G", () => new IMTLG()),
-        ("Aligned-MTL", () => new AlignedMTL()),
         ("ConFIG", () => new ConFIG()),
+        ("Aligned-MTL", () => new AlignedMTL()),
     ];
+
+    private static TaskMap<double> Bounds(double scale) => [("1", Toy.Bound * scale), ("2", Toy.Bound)];
 }

@@ -15,7 +15,7 @@ internal static class Toy
     /// <summary>Where the Pareto set is: x₁ in [-7, 7], and x₂ this, to 0.1.</summary>
     public const double ParetoX2 = -8.36;
 
-    /// <summary>What the second loss never goes below, and the first times its scale; FAMO asks for it.</summary>
+    /// <summary>What the second loss never goes below, and the first times its scale.</summary>
     public const double Bound = -21;
 
     /// <summary>The losses at one point or at many.</summary>
