@@ -11,6 +11,7 @@ internal static class Figure
     private const double Far = 10;
     private const int Cells = 161;
     private static readonly Color[] Colours = [.. new[] { "#C03A2B", "#1F6FB2", "#E08A00", "#7B3FA0", "#1B8A5A" }.Select(Color.FromHex)];
+    private static readonly Color[] Shades = [.. new[] { "#A9B8C6", "#E6EBF0", "#FFFFFF" }.Select(Color.FromHex)];
 
     /// <summary>Draws the figure.</summary>
     /// <param name="path">The PNG.</param>
@@ -42,7 +43,7 @@ internal static class Figure
     {
         var heat = plot.Add.Heatmap(Heights(landscape));
         heat.Extent = new(-Far, Far, -Far, Far);
-        heat.Colormap = new ScottPlot.Colormaps.CustomInterpolated([Color.FromHex("#A9B8C6"), Color.FromHex("#E6EBF0"), Color.FromHex("#FFFFFF")]);
+        heat.Colormap = new ScottPlot.Colormaps.CustomInterpolated(Shades);
         heat.Smooth = true;
 
         var contours = plot.Add.ContourLines(landscape, count: 16);
@@ -114,7 +115,11 @@ internal static class Figure
         DrawWords(plot, 2, "end, elsewhere");
         DrawWords(plot, -1, "the Pareto set");
         DrawWords(plot, -4, "the best mean of both losses");
-        DrawWords(plot, -7, "shades: the mean of both losses");
+        DrawWords(plot, -6.5, "shade: the mean of both losses");
+        DrawWords(plot, -9, "n of 5: how many end in the Pareto set");
+        var shade = plot.Add.Rectangle(-9, -7, -7.2, -5.8);
+        shade.FillColor = Shades[0];
+        shade.LineWidth = 0;
         plot.Axes.SetLimits(-Far, Far, -Far, Far);
         plot.HideAxesAndGrid();
     }
