@@ -16,6 +16,8 @@ public sealed class ToyProblemTests
     private static readonly Dictionary<string, Func<PlainMethod>> ReachTheFront = new()
     {
         [nameof(MGDA)] = () => new MGDA().Plain(),
+        [nameof(NashMTL)] = () => new NashMTL().Plain(),
+        [nameof(FairGrad)] = () => new FairGrad().Plain(),
     };
 
     [Fact]
@@ -79,6 +81,16 @@ public sealed class ToyProblemTests
         foreach (var start in PlainToy.Starts)
         {
             Walk(0.1, ReachTheFront[method](), start, 50_000).Any(x => OnTheFront(0.1, x)).Should().BeTrue("{0} from {1}", method, start[0]);
+        }
+    }
+
+    [Fact]
+    public void CAGrad_reaches_the_best_mean()
+    {
+        using var method = new CAGrad(c: 0.5);
+        foreach (var start in PlainToy.StartsOfCAGrad)
+        {
+            Walk(1, method.Plain(), start, 100_000).Any(x => Mean(x) < BestMean + 0.01).Should().BeTrue("from {0}", start[0]);
         }
     }
 

@@ -14,6 +14,8 @@ public sealed class TrajectoryTests
         [nameof(PCGrad)] = () => new PCGrad().Plain(),
         [nameof(UPGrad)] = () => new UPGrad().Plain(),
         [nameof(DualProj)] = () => new DualProj().Plain(),
+        [nameof(NashMTL)] = () => new NashMTL().Plain(),
+        [nameof(FairGrad)] = () => new FairGrad().Plain(),
         [nameof(IMTLG)] = () => new IMTLG().Plain(),
         [nameof(ConFIG)] = () => new ConFIG().Plain(),
     };
@@ -25,9 +27,18 @@ public sealed class TrajectoryTests
     private static readonly Dictionary<string, Func<PlainMethod>> OfTheMean = new()
     {
         [nameof(EqualWeights)] = () => new EqualWeights().Plain(),
+        [nameof(CAGrad)] = () => new CAGrad(c: 0.5).Plain(),
     };
 
-    public static TheoryData<string> NonConflicting => [.. WithoutConflict.Keys];
+    /// <summary>Their step is longest where the gradients are shortest: without an optimizer that shortens it they do not come to rest.</summary>
+    private static readonly string[] Restless = [nameof(FairGrad)];
+
+    /// <summary>Their direction may be at a right angle to a gradient.</summary>
+    private static readonly string[] AtTheBorder = [nameof(DualProj)];
+
+    public static TheoryData<string> ComingToRest => [.. WithoutConflict.Keys.Except(Restless)];
+
+    public static TheoryData<string> Descending => [.. WithoutConflict.Keys.Except(AtTheBorder)];
 
     public static TheoryData<string> Averaging => [.. OfTheMean.Keys];
 
@@ -55,7 +66,7 @@ public sealed class TrajectoryTests
     }
 
     [Theory]
-    [MemberData(nameof(NonConflicting))]
+    [MemberData(nameof(ComingToRest))]
     public void Reaches_the_Pareto_set(string method)
     {
         using var mgda = new MGDA();
@@ -69,11 +80,11 @@ public sealed class TrajectoryTests
 
     /// <summary>On the elementwise tasks the Pareto set is one point, but no direction helps all once one of them is done.</summary>
     [Theory]
-    [MemberData(nameof(NonConflicting))]
+    [MemberData(nameof(ComingToRest))]
     public void Goes_on_when_one_task_is_done_or_stops_there(string method)
     {
         var tasks = QuadraticTasks.Elementwise;
-        var end = End(tasks, WithoutConflict[method](), [-3.5, -0.75]);
+        var end = End(tasks, WithoutConflict[method](), [-3.5, -0.75], 1_000); // in more, a square underflows, and the task is left out
         end[1].Should().BeApproximately(0, 1e-3);
         if (StopWithTheFirst.Contains(method))
         {
@@ -86,17 +97,16 @@ public sealed class TrajectoryTests
     }
 
     [Theory]
-    [MemberData(nameof(NonConflicting))]
+    [MemberData(nameof(Descending))]
     public void No_loss_rises_at_a_small_step(string method)
     {
         foreach (var (tasks, start) in Ways)
         {
-            var most = method == nameof(DualProj) ? 1e-4 : 0;
-            Rise(tasks, WithoutConflict[method](), start).Should().BeLessThanOrEqualTo(most, "{0} from {1}", tasks, start[0]);
+            Rise(tasks, WithoutConflict[method](), start).Should().BeLessThanOrEqualTo(0, "{0} from {1}", tasks, start[0]);
         }
     }
 
-    /// <summary>Its direction may be at a right angle to a gradient, and then it is the curvature that raises that loss.</summary>
+    /// <summary>At a right angle it is the curvature that raises a loss.</summary>
     [Fact]
     public void DualProj_may_let_a_loss_rise_by_the_square_of_the_step()
     {
@@ -123,13 +133,12 @@ public sealed class TrajectoryTests
         QuadraticTasks.All.SelectMany(tasks => tasks.Starts.Select(start => (tasks, start)));
 
     /// <summary>The last point of steps that get shorter, to 0: there are methods whose direction does not.</summary>
-    private static double[] End(QuadraticTasks tasks, PlainMethod method, double[] start)
+    private static double[] End(QuadraticTasks tasks, PlainMethod method, double[] start, int steps = 3_000)
     {
-        const int Steps = 2_000;
-        var left = (double)Steps;
-        return tasks.Problem.Descend(method, start, Steps, (x, d) =>
+        var left = (double)steps;
+        return tasks.Problem.Descend(method, start, steps, (x, d) =>
         {
-            var rate = tasks.LearningRate * left-- / Steps;
+            var rate = 2 * tasks.LearningRate * left-- / steps;
             return [.. x.Select((v, k) => v - (rate * d[k]))];
         }).Last();
     }
