@@ -24,6 +24,9 @@ public abstract class WeightTransform : GramianWeighting
     /// <inheritdoc/>
     public override bool RemembersGradients => inner.RemembersGradients;
 
+    /// <inheritdoc/>
+    public override bool AtParametersOnly => inner.AtParametersOnly;
+
     /// <summary>The new weights.</summary>
     /// <param name="gramian">The inner products of the gradients.</param>
     /// <param name="weights">The weights that the inner balancer found.</param>

@@ -35,12 +35,8 @@ public sealed class AlignedMTL : GramianWeighting
         : base(nameof(AlignedMTL))
     {
         this.preferences = new(preferences, nameof(AlignedMTL));
-        this.scale = Enum.IsDefined(scale)
-            ? scale
-            : throw new ArgumentOutOfRangeException(nameof(scale), $"`scale` should be one of {string.Join(", ", Enum.GetNames<AlignedMTLScale>())}. Found {scale}.");
-        this.rankTolerance = rankTolerance is >= 0 and < 1
-            ? rankTolerance
-            : throw new ArgumentOutOfRangeException(nameof(rankTolerance), $"`rankTolerance` should be in [0, 1). Found {rankTolerance}.");
+        this.scale = Arguments.Defined(scale, nameof(scale));
+        this.rankTolerance = Arguments.Part(rankTolerance, nameof(rankTolerance));
     }
 
     /// <inheritdoc/>
