@@ -100,7 +100,7 @@ public sealed class GraphLaplacian : ProximalPenalty
     {
         if (!condition)
         {
-            throw new ArgumentException($"Each of `edges` should {expected}. Found '{one}' – '{other}'.", nameof(edges));
+            throw new ArgumentException($"Each of `edges` should {expected}. Found '{one}' – '{other}'.");
         }
     }
 }
