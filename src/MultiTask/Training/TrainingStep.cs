@@ -59,6 +59,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
 
         optimizer.step();
+        model.Trunk.EndStep(optimizer.ParamGroups.First().LearningRate);
         balancer.EndStep(() => LossesAfter(labelled, random));
         return Report();
 

@@ -85,6 +85,13 @@ public sealed class GradientScaleTests : IDisposable
         GradientScale.SumNorm.Factor(0, 1, 3).Should().Be(0);
     }
 
+    [Fact]
+    public void Refuses_a_scale_that_is_none()
+    {
+        FluentActions.Invoking(() => new MGDA { Scale = (GradientScale)7 }).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`Scale`*Paper, MeanNorm, SumNorm*7*");
+        FluentActions.Invoking(() => new MoDo(["a"]) { Scale = (GradientScale)7 }).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`Scale`*7*");
+    }
+
     private static double[] Gradient(SmallNet net, Balancer balancer)
     {
         using (balancer)
