@@ -99,9 +99,15 @@ public sealed class FAMO : LossWeighting
         }
 
         using var scope = NewDisposeScope();
-        var after = HostValues.Of(losses());
-        Update([.. seen.Where(after.Contains)], after);
-        Array.ForEach(seen, task => memory[task] = Of(task).Cleared().ToArray());
+        try
+        {
+            var after = HostValues.Of(losses());
+            Update([.. seen.Where(after.Contains)], after);
+        }
+        finally
+        {
+            Array.ForEach(seen, task => memory[task] = Of(task).Cleared().ToArray());
+        }
     }
 
     /// <inheritdoc/>
