@@ -38,7 +38,7 @@ internal sealed class Routes : nn.Module
     /// <summary>Runs the layers with weights that are made of the numbers.</summary>
     public Representation Run(RoutedStacks stacks, Inputs input, Func<Tensor, Tensor> weigh, bool prune, List<MixtureRecord>? records)
     {
-        Tensor[] routes = [.. between.parameters().Select(weigh)];
+        Tensor[] routes = [.. Enumerable.Range(0, stacks.Depth - 1).Select(l => weigh(between[Experts.Key(l)]))];
         var last = TaskMap.Create(stacks.Tasks.Select(task => (task, weigh(tasks[task]))));
         for (var l = 0; l < routes.Length && records is not null; l++)
         {
