@@ -86,8 +86,9 @@ internal sealed class SelectorGate : nn.Module
         if (reader is not null)
         {
             var values = Gate.Logits(reader, inputs!, Width(experts, selectors));
-            code = values.narrow(-1, 0, selectors * digits).unflatten(-1, selectors, digits);
-            weight = values.narrow(-1, selectors * digits, selectors);
+            var dim = values.dim() - 1;
+            code = values.narrow(dim, 0, selectors * digits).reshape([.. values.shape[..^1], selectors, digits]);
+            weight = values.narrow(dim, selectors * digits, selectors);
         }
 
         var step = SmoothStep(code!, gamma).unsqueeze(-2); // […, k, 1, digits]
