@@ -56,7 +56,7 @@ public abstract class GradientAggregator : Balancer
             : throw new InvalidOperationException(
                 $"{GetName()} should give a gradient of shape [{jacobian.Matrix.shape[1]}]. Found shape {Shape.Of(gradient)}.");
 
-    private protected static void Gather(IEnumerable<MicroBatchLosses> microBatches, JacobianRows rows, bool retainGraph)
+    internal static void Gather(IEnumerable<MicroBatchLosses> microBatches, JacobianRows rows, bool retainGraph)
     {
         using var sequence = microBatches.GetEnumerator();
         while (true)

@@ -36,7 +36,7 @@ internal sealed class ExpertOutputs
     {
         var places = weights.shape[..^1];
         var experts = stacked.shape[1];
-        if (weights.shape[^1] != experts || places.Length > shape.Length || !places.SequenceEqual(shape[..places.Length]))
+        if (weights.shape[^1] != experts || places.Length > shape.Length || !places.AsSpan().SequenceEqual(shape.AsSpan(0, places.Length)))
         {
             throw new ArgumentException(
                 $"The weights of {experts} experts should be {Shape.Text([shape[0], experts])}, or have further dimensions of the " +

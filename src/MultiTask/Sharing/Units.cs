@@ -1,6 +1,5 @@
 using MultiTask.Balancing;
 using TorchSharp.Modules;
-using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 

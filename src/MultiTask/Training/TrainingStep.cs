@@ -89,7 +89,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         else
         {
             var labelled = batches.Zip(labels).Where(b => b.Second.Count > 0);
-            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second)), shared);
+            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second, () => model.Losses(b.First))), shared);
         }
     }
 

@@ -48,7 +48,7 @@ public sealed class LTBTests : IDisposable
         z.For("a").Values().Should().Equal(0, 3 * 5);
         z.For("b").Values().Should().Equal(0, 3 * 6);
         ran.Should().Equal([2, 1, 3], "both branch off the second root: numbers go by stack");
-        trunk.Mixtures(ones(1, 2, ScalarType.Float64)).Last().Values.Cast<double>().Should().Equal(1, 0, 0, 0, 1, 0);
+        trunk.Mixtures(ones(1, 2, ScalarType.Float64))[^1].Values.Cast<double>().Should().Equal(1, 0, 0, 0, 1, 0);
     }
 
     [Fact]
