@@ -2,6 +2,7 @@ using System.Reflection;
 using MultiTask.Sharing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 
 namespace MultiTask.Tests.Contracts;
 
@@ -44,8 +45,12 @@ internal static class Concrete
         object? Given(Type parameter) =>
             parameter == typeof(Encoder) ? encoder()
             : parameter == typeof(Func<Encoder>) ? encoder
+            : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? Stack()
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
             : Argument(parameter, tasks);
+
+        // Two layers, the second of which reads and gives four numbers, as the encoders of the contracts do.
+        Func<IReadOnlyList<Encoder>> Stack() => () => [encoder(), Sequential(Linear(4, 4, dtype: ScalarType.Float64), Tanh())];
 
         var constructor = type.GetConstructors()
             .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Given(p.ParameterType) is not null))
