@@ -29,6 +29,8 @@ internal static class Concrete
             parameter == typeof(Encoder) ? encoder()
             : parameter == typeof(Func<Encoder>) ? encoder
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
+            : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? (Func<IReadOnlyList<Encoder>>)TrunkContract.Stages
+            : parameter == typeof(IReadOnlyList<Encoder>) ? TrunkContract.Stages()
             : Argument(parameter, tasks);
 
         var constructor = type.GetConstructors()
