@@ -1,5 +1,7 @@
 using System.Reflection;
 using MultiTask.Sharing;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 
 namespace MultiTask.Tests.Contracts;
 
@@ -28,10 +30,13 @@ internal static class Concrete
         object? Given(Type parameter) =>
             parameter == typeof(Encoder) ? encoder()
             : parameter == typeof(Func<Encoder>) ? encoder
+            : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? Stack()
+            : parameter == typeof(IReadOnlyList<Encoder>) ? Stack()()
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
-            : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? (Func<IReadOnlyList<Encoder>>)TrunkContract.Stages
-            : parameter == typeof(IReadOnlyList<Encoder>) ? TrunkContract.Stages()
             : Argument(parameter, tasks);
+
+        // Two layers, the second of which reads and gives four numbers, as the encoders of the contracts do.
+        Func<IReadOnlyList<Encoder>> Stack() => () => [encoder(), Sequential(Linear(4, 4, dtype: ScalarType.Float64), Tanh())];
 
         var constructor = type.GetConstructors()
             .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Given(p.ParameterType) is not null))

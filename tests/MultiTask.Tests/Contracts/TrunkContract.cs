@@ -276,17 +276,6 @@ public sealed class TrunkContract : IDisposable
         return tower;
     }
 
-    internal static IReadOnlyList<Encoder> Stages()
-    {
-        Sequential[] stages = [Sequential(Linear(2, 4), Tanh()), Sequential(Linear(4, 4), Tanh())];
-        foreach (var stage in stages)
-        {
-            stage.to(ScalarType.Float64);
-        }
-
-        return [.. stages.Select(stage => (Encoder)stage)];
-    }
-
     private static Trunk Trunk(Type type, IReadOnlyList<string> tasks)
     {
         var trunk = Concrete.Trunk(type, tasks, Tower);

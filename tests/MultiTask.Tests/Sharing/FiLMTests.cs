@@ -31,7 +31,7 @@ public sealed class FiLMTests : IDisposable
     [Fact]
     public void It_starts_as_hard_sharing()
     {
-        using var trunk = new FiLM(Names, TrunkContract.Stages());
+        using var trunk = new FiLM(Names, Numbers.Stages());
         using var hard = new HardSharing(TrunkContract.Tower());
         Numbers.Copy(trunk.SharedParameters(), hard.parameters());
         var x = randn([5, 2], ScalarType.Float64);
@@ -42,7 +42,7 @@ public sealed class FiLMTests : IDisposable
     [Fact]
     public void A_task_trains_the_stack_the_maps_and_its_own_embedding()
     {
-        using var trunk = new FiLM(Names, TrunkContract.Stages());
+        using var trunk = new FiLM(Names, Numbers.Stages());
         Numbers.Spread(trunk);
         trunk.call(randn([5, 2], ScalarType.Float64)).For("b").sum().backward();
         trunk.SharedParameters().Should().HaveCount(8).And.OnlyContain(p => p.grad!.abs().sum().item<double>() > 0);
@@ -79,7 +79,7 @@ public sealed class FiLMTests : IDisposable
     [Fact]
     public void Refuses_what_makes_no_sense()
     {
-        FluentActions.Invoking(() => new FiLM(Names, TrunkContract.Stages(), embedding: 0)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`embedding`*at least 1*0*");
+        FluentActions.Invoking(() => new FiLM(Names, Numbers.Stages(), embedding: 0)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`embedding`*at least 1*0*");
         FluentActions.Invoking(() => new FiLM(Names, [])).Should().Throw<ArgumentException>().WithMessage("*at least 1 stage*");
         using var wrong = new FiLM(Names, [Linear(2, 2)], widths: [3]);
         wrong.Invoking(t => t.call(zeros(4, 2)).For("a")).Should().Throw<ArgumentException>().WithMessage("Stage 0*3 channels*[4, 2]*");

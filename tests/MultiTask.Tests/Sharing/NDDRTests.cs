@@ -31,7 +31,7 @@ public sealed class NDDRTests : IDisposable
     [Fact]
     public void Weights_start_at_blocks_of_alpha_and_beta()
     {
-        using var trunk = new NDDR(Names, TrunkContract.Stages);
+        using var trunk = new NDDR(Names, Numbers.Stages);
         var w = trunk.Named("fusions.1.b.map.weight");
         w.Values().Should().Equal(cat([eye(4) * 0.05, eye(4) * 0.9, eye(4) * 0.05], 1).Values(), (p, q) => Math.Abs(p - q) < 1e-7);
         var mixture = trunk.Mixtures(zeros(1, 2))[1];
@@ -44,7 +44,7 @@ public sealed class NDDRTests : IDisposable
     [Fact]
     public void With_all_of_its_own_and_no_norm_it_is_single_tasks()
     {
-        using var trunk = new NDDR(Names, TrunkContract.Stages, own: 1, normalized: false);
+        using var trunk = new NDDR(Names, Numbers.Stages, own: 1, normalized: false);
         using var single = Single(trunk);
         var x = randn([5, 2], ScalarType.Float64);
         Names.Should().AllSatisfy(task => trunk.call(x).For(task).Values().Should().Equal(single.call(x).For(task).Values(), (p, q) => Math.Abs(p - q) < 1e-14));
@@ -65,7 +65,7 @@ public sealed class NDDRTests : IDisposable
     [Fact]
     public void One_dense_sample_is_normalised_by_the_running_averages()
     {
-        using var trunk = new NDDR(Names, TrunkContract.Stages);
+        using var trunk = new NDDR(Names, Numbers.Stages);
         var x = randn([1, 2], ScalarType.Float64);
         var training = trunk.call(x).For("a").Values();
         training.Should().OnlyContain(v => double.IsFinite(v));
@@ -100,9 +100,9 @@ public sealed class NDDRTests : IDisposable
     [Fact]
     public void Refuses_what_makes_no_sense()
     {
-        FluentActions.Invoking(() => new NDDR(Names, TrunkContract.Stages, own: -0.1)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`own`*-0.1*");
+        FluentActions.Invoking(() => new NDDR(Names, Numbers.Stages, own: -0.1)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`own`*-0.1*");
         FluentActions.Invoking(() => new NDDR(Names, () => [Tanh()])).Should().Throw<ArgumentException>().WithMessage("*stage 0*`widths`*");
-        FluentActions.Invoking(() => new NDDR(Names, TrunkContract.Stages, widths: [4])).Should().Throw<ArgumentException>().WithMessage("*`widths`*2 positive*[4]*");
+        FluentActions.Invoking(() => new NDDR(Names, Numbers.Stages, widths: [4])).Should().Throw<ArgumentException>().WithMessage("*`widths`*2 positive*[4]*");
         using var wrong = new NDDR(Names, () => [Linear(2, 2)], widths: [3]);
         wrong.Invoking(t => t.call(zeros(4, 2)).For("a")).Should().Throw<ArgumentException>().WithMessage("Stage 0*3 channels*");
     }

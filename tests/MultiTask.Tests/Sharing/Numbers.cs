@@ -16,6 +16,15 @@ internal static class Numbers
         return layer;
     }
 
+    /// <summary>The tower of the contracts in two stages.</summary>
+    public static IReadOnlyList<Encoder> Stages()
+    {
+        Sequential[] stages = [Sequential(Linear(2, 4), Tanh()), Sequential(Linear(4, 4), Tanh())];
+        return [.. stages.Select(stage => (Encoder)(nn.Module<Tensor, Tensor>)stage.to(ScalarType.Float64))];
+    }
+
+    public static bool HasGradient(this Parameter parameter) => parameter.grad is not null;
+
     public static Tensor Row(params double[] values) => tensor(values, [1, values.Length]);
 
     public static void Set(Tensor parameter, Tensor values)

@@ -32,7 +32,7 @@ public sealed class SluiceTests : IDisposable
     [Fact]
     public void Mixing_starts_with_nine_tenths_of_its_own_subspace_and_of_the_last_stage()
     {
-        using var trunk = new Sluice(Names, TrunkContract.Stages);
+        using var trunk = new Sluice(Names, Numbers.Stages);
         var mixtures = trunk.Mixtures(zeros(1, 2));
         mixtures.Select(m => m.Name).Should().Equal("alphas.0", "alphas.1", "betas");
         mixtures[0].Columns.Should().Equal("a.1", "a.2", "b.1", "b.2", "c.1", "c.2");
@@ -45,7 +45,7 @@ public sealed class SluiceTests : IDisposable
     [Fact]
     public void With_alpha_the_identity_and_beta_on_the_last_stage_it_is_single_tasks()
     {
-        using var trunk = new Sluice(Names, TrunkContract.Stages, own: 1, last: 1);
+        using var trunk = new Sluice(Names, Numbers.Stages, own: 1, last: 1);
         using var single = new SingleTask(Names, TrunkContract.Tower);
         Numbers.Copy(trunk.SharedParameters(), single.parameters());
         var x = randn([5, 2], ScalarType.Float64);
@@ -67,18 +67,18 @@ public sealed class SluiceTests : IDisposable
     [Fact]
     public void The_penalty_counts_all_tasks_and_stages_and_can_be_left_out()
     {
-        using var trunk = new Sluice(Names, TrunkContract.Stages);
+        using var trunk = new Sluice(Names, Numbers.Stages);
         var expected = Names.SelectMany(t => new[] { 0, 1 }.Select(l => trunk.Named($"towers.{t}.{l}.0.weight")))
             .Sum(w => w[..2].matmul(w[2..].t()).square().sum().item<double>());
         trunk.Penalty()!.item<double>().Should().BeApproximately(0.1 * expected, 1e-12);
-        using var without = new Sluice(Names, TrunkContract.Stages, orthogonality: 0);
+        using var without = new Sluice(Names, Numbers.Stages, orthogonality: 0);
         without.Penalty().Should().BeNull();
     }
 
     [Fact]
     public void Training_on_the_penalty_makes_subspaces_orthogonal()
     {
-        using var trunk = new Sluice(Names, TrunkContract.Stages, orthogonality: 1);
+        using var trunk = new Sluice(Names, Numbers.Stages, orthogonality: 1);
         using var optimizer = optim.SGD(trunk.parameters().ToList(), 0.1);
         var before = trunk.Penalty()!.item<double>();
         for (var step = 0; step < 500; step++)
@@ -112,9 +112,9 @@ public sealed class SluiceTests : IDisposable
     [Fact]
     public void Refuses_what_makes_no_sense()
     {
-        FluentActions.Invoking(() => new Sluice(Names, TrunkContract.Stages, own: 2)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`own`*2*");
-        FluentActions.Invoking(() => new Sluice(Names, TrunkContract.Stages, last: double.NaN)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`last`*NaN*");
-        FluentActions.Invoking(() => new Sluice(Names, TrunkContract.Stages, orthogonality: -1)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`orthogonality`*-1*");
+        FluentActions.Invoking(() => new Sluice(Names, Numbers.Stages, own: 2)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`own`*2*");
+        FluentActions.Invoking(() => new Sluice(Names, Numbers.Stages, last: double.NaN)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`last`*NaN*");
+        FluentActions.Invoking(() => new Sluice(Names, Numbers.Stages, orthogonality: -1)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`orthogonality`*-1*");
         FluentActions.Invoking(() => new Sluice(Names, () => [Linear(2, 3)])).Should().Throw<ArgumentException>().WithMessage("*even number*[3]*");
         FluentActions.Invoking(() => new Sluice(Names, () => [Linear(2, 4), Linear(4, 6)])).Should().Throw<ArgumentException>().WithMessage("*same*[4, 6]*");
         FluentActions.Invoking(() => new Sluice(Names, () => [Linear(2, 4), Tanh()])).Should().Throw<ArgumentException>().WithMessage("Stage 1*no weight*`orthogonality: 0`*");
