@@ -21,7 +21,7 @@ namespace MultiTask.Sharing;
 public sealed class Adapters : Trunk
 {
     private readonly Stages stages;
-    private readonly PerTask<ModuleList<Bottleneck>> adapters;
+    private readonly NamedModules<ModuleList<Bottleneck>> adapters;
     private readonly Channels channels;
     private readonly int[] widths;
     private readonly bool frozen;
@@ -90,7 +90,7 @@ public sealed class Adapters : Trunk
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyCollection<string> Tasks => adapters.Tasks;
+    public override IReadOnlyCollection<string> Tasks => adapters.Names;
 
     /// <summary>The stages; none where they are frozen.</summary>
     public override IEnumerable<Parameter> SharedParameters() => frozen ? [] : stages.parameters();

@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -28,7 +29,15 @@ internal sealed class ChannelNorm : nn.Module<Tensor, Tensor>
         return channels.FromSecond(Normalized(places).reshape(second.shape));
     }
 
-    private Tensor Normalized(Tensor places) => training && places.numel() == places.size(1)
-        ? nn.functional.batch_norm(places, batch.running_mean!, batch.running_var!, batch.weight!, batch.bias!, training: false, eps: batch.eps)
-        : batch.call(places);
+    private Tensor Normalized(Tensor places)
+    {
+        if (places.device_type == DeviceType.META)
+        {
+            return places; // The native library has no kernel for shapes alone; this one stays.
+        }
+
+        return training && places.numel() == places.size(1)
+            ? nn.functional.batch_norm(places, batch.running_mean!, batch.running_var!, batch.weight!, batch.bias!, training: false, eps: batch.eps)
+            : batch.call(places);
+    }
 }

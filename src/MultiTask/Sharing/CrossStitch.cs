@@ -20,7 +20,7 @@ namespace MultiTask.Sharing;
 public sealed class CrossStitch : Trunk
 {
     private readonly StagedTowers towers;
-    private readonly ModuleList<PerTask<TaskVector>> stitches;
+    private readonly ModuleList<NamedModules<TaskVector>> stitches;
     private readonly Channels? channels;
 
     /// <summary>Towers that are stitched after each stage.</summary>
@@ -49,7 +49,7 @@ public sealed class CrossStitch : Trunk
         channels = perChannel ? new(channelDimension) : null;
         var perStage = perChannel ? Channels.Widths(towers.First, widths) : null;
         var (dtype, device) = towers.First.Place;
-        stitches = new([.. Enumerable.Range(0, towers.First.Count).Select(l => new PerTask<TaskVector>(towers.Tasks, task => new(Row(task, perStage?[l]))))]);
+        stitches = new([.. Enumerable.Range(0, towers.First.Count).Select(l => new NamedModules<TaskVector>(towers.Tasks, task => new(Row(task, perStage?[l]))))]);
         RegisterComponents();
 
         Tensor Row(string task, int? width)

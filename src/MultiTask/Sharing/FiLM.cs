@@ -20,7 +20,7 @@ namespace MultiTask.Sharing;
 public sealed class FiLM : Trunk
 {
     private readonly Stages stages;
-    private readonly PerTask<TaskVector> embeddings;
+    private readonly NamedModules<TaskVector> embeddings;
     private readonly ModuleList<Linear> films;
     private readonly Channels channels;
     private readonly int[] widths;
@@ -70,7 +70,7 @@ public sealed class FiLM : Trunk
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyCollection<string> Tasks => embeddings.Tasks;
+    public override IReadOnlyCollection<string> Tasks => embeddings.Names;
 
     /// <summary>The stages, and the maps from embeddings to scales and shifts.</summary>
     public override IEnumerable<Parameter> SharedParameters() => stages.parameters().Concat(films.parameters());

@@ -16,5 +16,5 @@ internal sealed class FollowOn : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => norm.call(map.call(input)).relu();
+    public override Tensor forward(Tensor input) => norm.call(map.call(input)).Rectified();
 }

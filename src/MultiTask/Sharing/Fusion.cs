@@ -23,5 +23,5 @@ internal sealed class Fusion : nn.Module<Tensor, Tensor>
 
     public Tensor Weight => map.Weight;
 
-    public override Tensor forward(Tensor input) => norm is null ? map.call(input) : norm.call(map.call(input)).relu();
+    public override Tensor forward(Tensor input) => norm is null ? map.call(input) : norm.call(map.call(input)).Rectified();
 }

@@ -23,7 +23,7 @@ namespace MultiTask.Sharing;
 public sealed class MTAN : Trunk
 {
     private readonly Stages stages;
-    private readonly PerTask<ModuleList<TaskAttention>> attention;
+    private readonly NamedModules<ModuleList<TaskAttention>> attention;
     private readonly ModuleList<nn.Module<Tensor, Tensor>> follows;
     private readonly Channels channels;
     private readonly int[] widths;
@@ -95,7 +95,7 @@ public sealed class MTAN : Trunk
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyCollection<string> Tasks => attention.Tasks;
+    public override IReadOnlyCollection<string> Tasks => attention.Names;
 
     /// <summary>The stages, and what carries attended features from stage to stage.</summary>
     public override IEnumerable<Parameter> SharedParameters() => stages.parameters().Concat(follows.parameters());
@@ -116,9 +116,9 @@ public sealed class MTAN : Trunk
         var p = Shared(inputs);
         return [MixtureTable.Of(
             "attention",
-            attention.Tasks,
+            attention.Names,
             [.. Enumerable.Range(0, stages.Count).Select(l => $"{l}")],
-            attention.Tasks.Select(task => stack(Masks(task, p).Select(mask => mask.Mask.mean()))))];
+            attention.Names.Select(task => stack(Masks(task, p).Select(mask => mask.Mask.mean()))))];
     }
 
     /// <inheritdoc/>

@@ -23,8 +23,8 @@ public sealed class MTLoRA : Trunk
 {
     private readonly nn.Module backbone;
     private readonly Encoder encode;
-    private readonly ModuleDict<LowRank> shared;
-    private readonly PerTask<ModuleDict<LowRank>> own;
+    private readonly NamedModules<LowRank> shared;
+    private readonly NamedModules<NamedModules<LowRank>> own;
     private readonly bool frozen;
     private readonly int rank;
     private string? current;
@@ -88,7 +88,7 @@ public sealed class MTLoRA : Trunk
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyCollection<string> Tasks => own.Tasks;
+    public override IReadOnlyCollection<string> Tasks => own.Names;
 
     /// <summary>The backbone, unless it is frozen, and the updates that all tasks share.</summary>
     public override IEnumerable<Parameter> SharedParameters() => (frozen ? [] : backbone.parameters()).Concat(shared.parameters());
@@ -126,12 +126,8 @@ public sealed class MTLoRA : Trunk
 
     private Tensor Updated(string layer, Tensor input, Tensor output)
     {
-        if (shared.TryGetValue(layer, out var common))
-        {
-            output += common.call(input);
-        }
-
-        return current is not null && own.Of(current).TryGetValue(layer, out var update) ? output + update.call(input) : output;
+        var updates = new[] { shared.Find(layer), current is null ? null : own.Of(current).Find(layer) };
+        return updates.OfType<LowRank>().Aggregate(output, (sum, update) => sum + update.call(input));
     }
 
     /// <summary>The dense layers by name: their path, with underscores, as a part of a state key has no dot.</summary>
@@ -139,8 +135,11 @@ public sealed class MTLoRA : Trunk
         ? [("linear", alone)]
         : [.. backbone.named_modules().Where(m => m.module is Linear).Select(m => (m.name.Replace('.', '_'), (Linear)m.module))];
 
-    private static ModuleDict<LowRank> Updates((string Name, Linear Layer)[] layers, int rank, double scale) =>
-        nn.ModuleDict(rank == 0 ? [] : layers.Select(layer => (layer.Name, new LowRank(layer.Layer, rank, scale))).ToArray());
+    private static NamedModules<LowRank> Updates((string Name, Linear Layer)[] layers, int rank, double scale)
+    {
+        var byName = layers.ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
+        return new(rank == 0 ? [] : layers.Select(layer => layer.Name), name => new(byName[name], rank, scale));
+    }
 
     private static void Check(int rank, string argument)
     {

@@ -25,7 +25,7 @@ namespace MultiTask.Sharing;
 public sealed class NDDR : Trunk
 {
     private readonly StagedTowers towers;
-    private readonly ModuleList<PerTask<Fusion>> fusions;
+    private readonly ModuleList<NamedModules<Fusion>> fusions;
     private readonly Channels channels;
     private readonly int[] widths;
 
@@ -54,7 +54,7 @@ public sealed class NDDR : Trunk
         towers = new(tasks, stages);
         channels = new(channelDimension);
         this.widths = Channels.Widths(towers.First, widths);
-        fusions = new([.. this.widths.Select(width => new PerTask<Fusion>(
+        fusions = new([.. this.widths.Select(width => new NamedModules<Fusion>(
             towers.Tasks,
             task => new(OwnShare.Row(towers.Tasks, task, own), width, normalized, channels)))]);
         RegisterComponents();

@@ -25,8 +25,8 @@ namespace MultiTask.Sharing;
 public sealed class Sluice : Trunk
 {
     private readonly StagedTowers towers;
-    private readonly ModuleList<PerTask<TaskVector>> alphas;
-    private readonly PerTask<TaskVector> betas;
+    private readonly ModuleList<NamedModules<TaskVector>> alphas;
+    private readonly NamedModules<TaskVector> betas;
     private readonly Channels channels;
     private readonly int[] widths;
     private readonly double orthogonality;
@@ -65,7 +65,7 @@ public sealed class Sluice : Trunk
         var names = SubspaceNames();
         var layers = LayerNames();
         var (dtype, device) = towers.First.Place;
-        alphas = new([.. layers.Select(_ => new PerTask<TaskVector>(towers.Tasks, task => new(Alpha(task))))]);
+        alphas = new([.. layers.Select(_ => new NamedModules<TaskVector>(towers.Tasks, task => new(Alpha(task))))]);
         betas = new(towers.Tasks, _ => new(tensor(OwnShare.Row(layers, layers[^1], last), dtype, device)));
         RegisterComponents();
 

@@ -21,5 +21,5 @@ internal sealed class TaskAttention : nn.Module<Tensor, Tensor>
     }
 
     public override Tensor forward(Tensor input) =>
-        secondnorm.call(second.call(firstnorm.call(first.call(input)).relu())).sigmoid();
+        secondnorm.call(second.call(firstnorm.call(first.call(input)).Rectified())).sigmoid();
 }
