@@ -1,19 +1,15 @@
 using MultiTask.Diagnostics;
 using ScottPlot;
+using Shared;
 
 namespace QuickStart;
 
-/// <summary>The charts. They bring their own font, so that they look the same on a host without any.</summary>
+/// <summary>The charts.</summary>
 internal static class Charts
 {
-    private const string Font = "DejaVu Sans";
     private static readonly IPalette Colours = new ScottPlot.Palettes.ColorblindFriendly();
 
-    static Charts()
-    {
-        Fonts.AddFontFile(Font, Path.Combine(AppContext.BaseDirectory, "fonts", "DejaVuSans.ttf"));
-        Fonts.Default = Font;
-    }
+    static Charts() => ChartFont.Use();
 
     /// <summary>Each method's values as points, and their mean as a line across.</summary>
     public static void Comparison(string path, string title, string axis, IReadOnlyList<(string Method, double[] Seeds)> rows)

@@ -51,6 +51,12 @@ public abstract class Balancer : nn.Module
     /// </summary>
     public virtual bool RemembersGradients => false;
 
+    /// <summary>
+    /// Whether the method can be balanced at the shared parameters only, not at the representation: because it
+    /// <see cref="RemembersGradients"/>, or differentiates by all parameters of the model.
+    /// </summary>
+    public virtual bool AtParametersOnly => RemembersGradients;
+
     /// <summary>Computes the balanced gradient of the losses.</summary>
     /// <param name="losses">One scalar for each task that has a label in this batch, at least one.</param>
     /// <param name="shared">
@@ -78,7 +84,7 @@ public abstract class Balancer : nn.Module
     /// <param name="representation">A <see cref="Representation.Cut"/> representation.</param>
     /// <exception cref="ArgumentException">
     /// As above, or the representation is not cut, or tasks have representations of unlike shapes, or the method
-    /// <see cref="RemembersGradients"/>.
+    /// works <see cref="AtParametersOnly"/>.
     /// </exception>
     /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
     public void Backward(TaskMap<Tensor> losses, Representation representation) =>
@@ -102,6 +108,11 @@ public abstract class Balancer : nn.Module
             throw new ArgumentException(
                 $"{GetName()} remembers gradients from step to step, and at the representation their entries belong to other samples in each batch; balance at the shared parameters.");
         }
+
+        if (AtParametersOnly)
+        {
+            throw new ArgumentException($"{GetName()} differentiates by the parameters, which the losses do not reach where the representation is cut; balance at the shared parameters.");
+        }
     }
 
     /// <summary>What the trunk gets through a task's own representation.</summary>
@@ -120,14 +131,14 @@ public abstract class Balancer : nn.Module
     /// At least one; the sequence is read once, and each element's graph is freed before the next is asked for.
     /// </param>
     /// <param name="shared">The parameters to balance at.</param>
-    /// <exception cref="ArgumentException">As above.</exception>
+    /// <exception cref="ArgumentException">As above, or there is no micro-batch.</exception>
     /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
     public void Backward(IEnumerable<MicroBatchLosses> microBatches, IEnumerable<Parameter> shared)
     {
         ArgumentNullException.ThrowIfNull(microBatches);
         ArgumentNullException.ThrowIfNull(shared);
         using var scope = NewDisposeScope();
-        Differentiate(microBatches.Select(m => m.Checked()), Leaves.Checked(shared));
+        Differentiate(Checked(microBatches), Leaves.Checked(shared));
     }
 
     /// <summary>Takes note that the optimizer has made its step; methods that look back at a step override it.</summary>
@@ -163,6 +174,21 @@ public abstract class Balancer : nn.Module
         foreach (var (name, module) in named_modules())
         {
             (module as TaskVectors)?.Adopt($"{name}.", state);
+        }
+    }
+
+    private static IEnumerable<MicroBatchLosses> Checked(IEnumerable<MicroBatchLosses> microBatches)
+    {
+        var any = false;
+        foreach (var batch in microBatches)
+        {
+            any = true;
+            yield return batch.Checked();
+        }
+
+        if (!any)
+        {
+            throw MicroBatchLosses.None;
         }
     }
 

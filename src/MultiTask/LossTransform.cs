@@ -23,6 +23,9 @@ public abstract class LossTransform : Balancer
     /// <inheritdoc/>
     public override bool RemembersGradients => inner.RemembersGradients;
 
+    /// <inheritdoc/>
+    public override bool AtParametersOnly => inner.AtParametersOnly;
+
     /// <summary>The new losses.</summary>
     /// <param name="losses">One scalar for each task of the batch, at least one.</param>
     /// <returns>For the same tasks, scalars that depend on the losses and on what the method learns.</returns>
@@ -47,7 +50,7 @@ public abstract class LossTransform : Balancer
     /// <inheritdoc/>
     protected internal sealed override void Differentiate(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
     {
-        inner.Differentiate(microBatches.Select(m => m.With(Transform(m.Losses))), shared);
+        inner.Differentiate(microBatches.Select(m => m.With(Transform(m.Losses), TransformAgain)), shared);
         (LastWeights, LastGramian) = (inner.LastWeights, inner.LastGramian);
     }
 

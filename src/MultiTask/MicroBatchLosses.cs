@@ -44,6 +44,9 @@ public sealed class MicroBatchLosses
         Shares = shares;
     }
 
+    /// <summary>What is thrown where there should be a micro-batch.</summary>
+    internal static ArgumentException None => new("There should be at least one micro-batch. Found none.");
+
     /// <summary>One scalar for each task, with its graph.</summary>
     public TaskMap<Tensor> Losses { get; }
 
@@ -52,6 +55,11 @@ public sealed class MicroBatchLosses
 
     /// <summary>The tasks of the whole batch, in its order, so that a method sees the same order however the batch is divided.</summary>
     internal IReadOnlyList<string> Order { get => field ?? Losses.Tasks; init; }
+
+    /// <summary>
+    /// Computes the losses anew, with the parameters as they are then; <c>null</c> where nobody can. It moves running statistics.
+    /// </summary>
+    internal Func<TaskMap<Tensor>>? Again { get; init; }
 
     /// <summary>The values of the losses, on the host; known once the balancer has looked at them.</summary>
     internal TaskMap<double> Values { get; private set; } = [];
@@ -99,5 +107,16 @@ public sealed class MicroBatchLosses
         return this;
     }
 
-    internal MicroBatchLosses With(TaskMap<Tensor> losses) => new MicroBatchLosses(losses, Shares) { Order = Order }.Checked();
+    /// <summary>The same batch with other losses.</summary>
+    /// <param name="losses">The losses.</param>
+    /// <param name="again">Makes them of this batch's losses where those are computed anew.</param>
+    internal MicroBatchLosses With(TaskMap<Tensor> losses, Func<TaskMap<Tensor>, TaskMap<Tensor>> again) =>
+        new MicroBatchLosses(losses, Shares) { Order = Order, Again = Again is { } own ? () => again(own()) : null }.Checked();
+
+    /// <summary>The same, unless it has a task that a method was not built for.</summary>
+    internal MicroBatchLosses OfKnown(IReadOnlyCollection<string> tasks, string method)
+    {
+        TaskNames.ExpectKnown(Order, tasks, method);
+        return this;
+    }
 }

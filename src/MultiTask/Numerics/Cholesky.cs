@@ -10,6 +10,7 @@ internal sealed class Cholesky
 {
     private const double Epsilon = 2.2e-16;
     private readonly double[,] l;
+    private int definite;
 
     /// <summary>The factor of a matrix that has no rows yet.</summary>
     /// <param name="capacity">How many it may get.</param>
@@ -34,6 +35,9 @@ internal sealed class Cholesky
     /// <summary>The number of rows of A.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Whether A is positive definite as it stands: no pivot was replaced.</summary>
+    public bool IsDefinite => definite == Count;
+
     /// <summary>One more row and column of A.</summary>
     /// <param name="row">The row up to the diagonal, which is positive; what follows is not read.</param>
     public void Append(double[] row)
@@ -47,12 +51,17 @@ internal sealed class Cholesky
                 rest -= l[i, k] * l[j, k];
             }
 
+            definite += i == j && definite == i && rest >= Epsilon * row[i] ? 1 : 0;
             l[i, j] = i == j ? Math.Sqrt(Math.Max(rest, Epsilon * row[i])) : rest / l[j, j];
         }
     }
 
     /// <summary>Leaves only the first rows and columns of A.</summary>
-    public void Truncate(int count) => Count = Math.Min(Count, count);
+    public void Truncate(int count)
+    {
+        Count = Math.Min(Count, count);
+        definite = Math.Min(definite, Count);
+    }
 
     /// <summary>x, of A x = b.</summary>
     public double[] Solve(double[] b)

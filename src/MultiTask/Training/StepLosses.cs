@@ -9,9 +9,12 @@ internal sealed class StepLosses(TaskMap<LabelTotal> total)
     private readonly List<MicroBatchLosses> batches = [];
 
     /// <summary>A batch's losses, with the part that each has in the step's.</summary>
-    public MicroBatchLosses Add(TaskMap<Tensor> losses, TaskMap<LabelTotal> labels)
+    /// <param name="losses">The losses.</param>
+    /// <param name="labels">The batch's labels.</param>
+    /// <param name="again">Computes the losses anew.</param>
+    public MicroBatchLosses Add(TaskMap<Tensor> losses, TaskMap<LabelTotal> labels, Func<TaskMap<Tensor>>? again = null)
     {
-        MicroBatchLosses batch = new(losses, losses.Map((task, _) => labels[task].Weight / total[task].Weight)) { Order = total.Tasks };
+        MicroBatchLosses batch = new(losses, losses.Map((task, _) => labels[task].Weight / total[task].Weight)) { Order = total.Tasks, Again = again };
         batches.Add(batch);
         return batch;
     }

@@ -59,6 +59,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
 
         optimizer.step();
+        model.Trunk.EndStep(optimizer.ParamGroups.First().LearningRate);
         balancer.EndStep(() => LossesAfter(labelled, random));
         return Report();
 
@@ -89,7 +90,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         else
         {
             var labelled = batches.Zip(labels).Where(b => b.Second.Count > 0);
-            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second)), shared);
+            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second, () => model.Losses(b.First))), shared);
         }
     }
 

@@ -25,8 +25,8 @@ public sealed class BalancerContract : IDisposable
         {
             var names = Concrete.Names(count);
             using var net = new SmallNet(count);
-            using var balancer = Concrete.Balancer(type, names);
-            using var twin = Concrete.Balancer(type, names);
+            using var balancer = Concrete.Balancer(type, names, net);
+            using var twin = Concrete.Balancer(type, names, net);
             balancer.Backward(net.Losses(), net.Shared);
             var found = SmallNet.Gradients(net.All);
             net.ZeroGradients();
@@ -42,8 +42,8 @@ public sealed class BalancerContract : IDisposable
     public void Accumulates_onto_what_is_there(Type type)
     {
         using var net = new SmallNet(3);
-        using var first = Concrete.Balancer(type, Concrete.Names(3));
-        using var second = Concrete.Balancer(type, Concrete.Names(3));
+        using var first = Concrete.Balancer(type, Concrete.Names(3), net);
+        using var second = Concrete.Balancer(type, Concrete.Names(3), net);
         first.Backward(net.Losses(), net.Shared);
         var once = SmallNet.Gradients(net.All);
         foreach (var p in net.All)
@@ -62,7 +62,7 @@ public sealed class BalancerContract : IDisposable
     public void Reaches_the_gradients_of_its_own_parameters(Type type)
     {
         using var net = new SmallNet(2);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(2));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(2), net);
         balancer.Backward(net.Losses(), net.Shared);
         balancer.parameters().Where(p => p.grad is null).Should().BeEmpty();
     }
@@ -72,7 +72,7 @@ public sealed class BalancerContract : IDisposable
     public void Takes_batches_that_lack_tasks(Type type)
     {
         using var net = new SmallNet(4);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(4));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(4), net);
         foreach (var present in new Func<int, bool>[] { i => i != 1, i => i == 2, _ => true })
         {
             net.ZeroGradients();
@@ -99,7 +99,7 @@ public sealed class BalancerContract : IDisposable
         }
 
         using var on = enable_grad();
-        using var first = Concrete.Balancer(type, Concrete.Names(3));
+        using var first = Concrete.Balancer(type, Concrete.Names(3), net);
         first.Backward(net.Losses(), net.Shared);
         SmallNet.Gradients(net.Trunk.parameters()).Should().AllSatisfy(g => g.Should().NotBeNull().And.OnlyContain(v => double.IsFinite(v)));
         net.Trunk.parameters().Should().AllSatisfy(p => p.grad!.dtype.Should().Be(ScalarType.Float32));
@@ -110,7 +110,7 @@ public sealed class BalancerContract : IDisposable
     public void Leaves_every_gradient_to_its_own_loss_where_nothing_is_shared(Type type)
     {
         using var net = new SmallNet(2);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(2));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(2), net);
         balancer.Backward(net.Losses(), []);
         SmallNet.Gradients(net.Trunk.parameters()).Should().AllSatisfy(g => g.Should().NotBeNull());
     }
@@ -120,10 +120,10 @@ public sealed class BalancerContract : IDisposable
     public void Balances_at_the_representation(Type type)
     {
         using var net = new SmallNet(3);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
-        using var twin = Concrete.Balancer(type, Concrete.Names(3));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3), net);
+        using var twin = Concrete.Balancer(type, Concrete.Names(3), net);
         var z = new Representation(net.Represent()).Cut();
-        if (balancer.RemembersGradients)
+        if (balancer.AtParametersOnly)
         {
             balancer.Invoking(b => b.Backward(net.Losses(z), z)).Should().Throw<ArgumentException>().WithMessage($"{type.Name}*balance at the shared parameters*");
             return;
@@ -145,9 +145,9 @@ public sealed class BalancerContract : IDisposable
     public void Treats_representations_of_tasks_that_are_the_same_as_one(Type type)
     {
         using var net = new SmallNet(3);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
-        using var twin = Concrete.Balancer(type, Concrete.Names(3));
-        if (balancer.RemembersGradients)
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3), net);
+        using var twin = Concrete.Balancer(type, Concrete.Names(3), net);
+        if (balancer.AtParametersOnly)
         {
             return;
         }
@@ -167,8 +167,8 @@ public sealed class BalancerContract : IDisposable
     public void Accumulates_micro_batches(Type type)
     {
         using var net = new SmallNet(3);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
-        using var twin = Concrete.Balancer(type, Concrete.Names(3));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3), net);
+        using var twin = Concrete.Balancer(type, Concrete.Names(3), net);
         var half = Concrete.Names(3).Select(t => (t, 0.5)).ToArray();
         balancer.Backward(Halves(), net.Shared);
         var found = SmallNet.Gradients(net.All);
@@ -194,7 +194,7 @@ public sealed class BalancerContract : IDisposable
     public void Leaves_no_tensor_behind(Type type)
     {
         using var net = new SmallNet(3);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3), net);
         for (var step = 0; step < 3; step++)
         {
             using var step_scope = NewDisposeScope();
@@ -213,8 +213,8 @@ public sealed class BalancerContract : IDisposable
     public void Continues_from_its_saved_state(Type type)
     {
         using var net = new SmallNet(3);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
-        using var resumed = Concrete.Balancer(type, Concrete.Names(3));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3), net);
+        using var resumed = Concrete.Balancer(type, Concrete.Names(3), net);
         for (var step = 0; step < 4; step++)
         {
             balancer.Backward(net.Losses(), net.Shared);
@@ -237,7 +237,7 @@ public sealed class BalancerContract : IDisposable
     public void Leaves_the_memory_of_absent_tasks_alone(Type type)
     {
         using var net = new SmallNet(3);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(3));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(3), net);
         Step(_ => true);
         Step(_ => true);
         var before = Memory("task1");
@@ -260,8 +260,8 @@ public sealed class BalancerContract : IDisposable
     public void Keeps_its_memory_when_a_task_is_added(Type type)
     {
         using var net = new SmallNet(3);
-        using var two = Concrete.Balancer(type, Concrete.Names(2));
-        using var three = Concrete.Balancer(type, Concrete.Names(3));
+        using var two = Concrete.Balancer(type, Concrete.Names(2), net);
+        using var three = Concrete.Balancer(type, Concrete.Names(3), net);
         for (var step = 0; step < 2; step++)
         {
             two.Backward(net.Losses(i => i < 2), net.Shared);
@@ -288,7 +288,7 @@ public sealed class BalancerContract : IDisposable
         var before = get_rng_state().data<byte>().ToArray();
         double[]?[] Run()
         {
-            using var balancer = Concrete.Balancer(type, Concrete.Names(3));
+            using var balancer = Concrete.Balancer(type, Concrete.Names(3), net);
             net.ZeroGradients();
             balancer.Backward(net.Losses(), net.Shared);
             balancer.Backward(net.Losses(), net.Shared);
@@ -304,7 +304,7 @@ public sealed class BalancerContract : IDisposable
     public void Works_after_a_conversion_of_its_dtype(Type type)
     {
         using var net = new SmallNet(2);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(2));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(2), net);
         balancer.to(ScalarType.Float64);
         balancer.Backward(net.Losses(), net.Shared);
         balancer.to(ScalarType.Float32);
@@ -319,7 +319,7 @@ public sealed class BalancerContract : IDisposable
     public void Refuses_bad_losses_before_it_touches_a_gradient(Type type)
     {
         using var net = new SmallNet(2);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(2));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(2), net);
         var good = net.Losses();
         TaskMap<Tensor> With(Tensor bad) => [("task0", good["task0"]), ("task1", bad)];
 
@@ -338,7 +338,7 @@ public sealed class BalancerContract : IDisposable
     public void Restores_the_shared_gradients_when_a_graph_is_gone(Type type)
     {
         using var net = new SmallNet(2);
-        using var balancer = Concrete.Balancer(type, Concrete.Names(2));
+        using var balancer = Concrete.Balancer(type, Concrete.Names(2), net);
         var losses = net.Losses();
         losses["task1"].backward();
         foreach (var p in net.Shared)
@@ -352,6 +352,16 @@ public sealed class BalancerContract : IDisposable
         {
             SmallNet.Gradients(net.Shared).Should().AllSatisfy(g => g.Should().OnlyContain(v => v == 3));
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Refuses_a_batch_without_micro_batches(Type type)
+    {
+        using var net = new SmallNet(2);
+        using var balancer = Concrete.Balancer(type, Concrete.Names(2), net);
+        balancer.Invoking(b => b.Backward(Enumerable.Empty<MicroBatchLosses>(), net.Shared)).Should().Throw<ArgumentException>().WithMessage("*at least one micro-batch*none*");
+        SmallNet.Gradients(net.All).Should().AllSatisfy(g => g.Should().BeNull());
     }
 
     /// <summary>The rung's definition, without the seam.</summary>

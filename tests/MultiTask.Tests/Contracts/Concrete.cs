@@ -1,5 +1,6 @@
 using System.Reflection;
 using MultiTask.Sharing;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -14,15 +15,29 @@ internal static class Concrete
 
     public static TheoryData<Type> TheoryOf<T>() => new(TypesOf<T>());
 
-    /// <summary>A balancer for tasks, with default options; a decorator gets each of some inner balancers in turn.</summary>
-    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks)
+    /// <summary>A balancer for tasks, with default options; a decorator gets <c>MGDA</c>, and <c>DWA</c> where it takes loss weights.</summary>
+    /// <param name="type">The balancer's type.</param>
+    /// <param name="tasks">The tasks.</param>
+    /// <param name="losses">What gives losses to balancers that look at data themselves.</param>
+    /// <param name="parameters">What these differentiate by.</param>
+    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, Func<TaskMap<Tensor>> losses, IEnumerable<Parameter> parameters)
     {
+        Func<TaskMap<Tensor>> ofTasks = () => losses().Filter((task, _) => tasks.Contains(task));
+        object? Given(ParameterInfo parameter) =>
+            parameter.ParameterType == ofTasks.GetType() ? ofTasks
+            : parameter.HasDefaultValue ? parameter.DefaultValue
+            : parameter.ParameterType == typeof(IEnumerable<Parameter>) ? parameters
+            : Argument(parameter.ParameterType, tasks);
+
         var constructor = type.GetConstructors()
-            .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Argument(p.ParameterType, tasks) is not null))
+            .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Given(p) is not null))
             .OrderByDescending(c => c.GetParameters().Count(p => !p.HasDefaultValue))
             .First();
-        return (Balancer)constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue ? p.DefaultValue : Argument(p.ParameterType, tasks))]);
+        return (Balancer)constructor.Invoke([.. constructor.GetParameters().Select(Given)]);
     }
+
+    /// <summary>A balancer for tasks of a small network, on whose data it may look.</summary>
+    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, SmallNet net) => Balancer(type, tasks, () => net.Losses(), net.All);
 
     /// <summary>A trunk for tasks, with default options and all encoders from one recipe.</summary>
     public static Trunk Trunk(Type type, IReadOnlyList<string> tasks, Func<Encoder> encoder)
@@ -51,6 +66,7 @@ internal static class Concrete
         type == typeof(IEnumerable<string>) ? tasks
         : type == typeof(TaskMap<double>) ? TaskMap.Create(tasks.Select((t, i) => (t, 1.0 + i)))
         : type == typeof(TaskMap<Likelihood>) ? TaskMap.Create(tasks.Select((t, i) => (t, (Likelihood)(i % 3))))
+        : type == typeof(Func<TaskMap<double>>) ? () => TaskMap.Create(tasks.Select((t, i) => (t, 7.0 * i)))
         : type == typeof(Balancer) || type == typeof(GramianWeighting) ? new MultiTask.Balancing.MGDA()
         : type == typeof(LossWeighting) ? new MultiTask.Balancing.DWA(tasks)
         : type == typeof(int) ? 3

@@ -251,7 +251,7 @@ public sealed class TrunkContract : IDisposable
     public void Trains_with_every_balancer(Type trunk, Type balancing)
     {
         using var model = Model(trunk, Names);
-        using var balancer = Concrete.Balancer(balancing, Names);
+        using var balancer = Concrete.Balancer(balancing, Names, () => model.Losses(model.call(X(6)), Targets(6)), model.parameters());
         using var optimizer = optim.SGD(model.parameters().Concat(balancer.parameters()).ToList(), 1e-3);
         var shared = model.SharedParameters().ToArray();
         foreach (var lacking in new[] { "none", "income" })

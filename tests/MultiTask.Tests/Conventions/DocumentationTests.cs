@@ -61,7 +61,7 @@ public class DocumentationTests
     {
         type.IsSealed.Should().BeTrue();
         var name = type.Name.Split('`')[0]; // RecordBatches`1
-        Markdown.Read(page).HasRow(name).Should().BeTrue($"{page} should have a table row for `{name}`");
+        Markdown.Read(page).Rows(name).Should().Be(1, $"{page} should have a table row for `{name}`");
     }
 
     private static bool Exists(Markdown page, string target)

@@ -59,8 +59,8 @@ internal sealed partial record Markdown(string Name, IReadOnlyList<string> Lines
         .Where(line => line.StartsWith('#'))
         .Select(line => NoAnchor().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'));
 
-    /// <summary>Whether a table has a row whose first cell is a name in code style.</summary>
-    public bool HasRow(string name) => Lines.Any(line => Regex.IsMatch(line, $@"^\|\s*\[?`{Regex.Escape(name)}[`(<]"));
+    /// <summary>How many rows of tables have a name in code style in their first cell.</summary>
+    public int Rows(string name) => Lines.Count(line => Regex.IsMatch(line, $@"^\|\s*\[?`{Regex.Escape(name)}[`(<]"));
 
     [GeneratedRegex(@"^\s*```(?<language>[\w#+-]*)")]
     private static partial Regex Fence();

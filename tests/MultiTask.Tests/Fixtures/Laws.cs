@@ -33,7 +33,9 @@ internal static class Laws
     {
         foreach (var sample in samples)
         {
-            method(sample.Gramian).Should().HaveCount(sample.Gramian.Count).And.OnlyContain(w => double.IsFinite(w), "{0}", sample);
+            var w = method(sample.Gramian);
+            w.Should().HaveCount(sample.Gramian.Count);
+            Array.TrueForAll(w, double.IsFinite).Should().BeTrue("{0}", sample); // OnlyContain compiles its condition each time
         }
     }
 

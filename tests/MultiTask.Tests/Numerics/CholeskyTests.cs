@@ -49,6 +49,19 @@ public sealed class CholeskyTests
         (x[0] + x[1]).Should().BeApproximately(1, 1e-7);
     }
 
+    [Fact]
+    public void Says_whether_the_matrix_was_definite()
+    {
+        new Cholesky(new double[,] { { 4, 2 }, { 2, 3 } }).IsDefinite.Should().BeTrue();
+        new Cholesky(new double[,] { { 1, 1 }, { 1, 1 } }).IsDefinite.Should().BeFalse();
+        var factor = new Cholesky(new[,] { { 1, 1.001, 0 }, { 1.001, 1, 0 }, { 0, 0, 1 } });
+        factor.IsDefinite.Should().BeFalse();
+        factor.Truncate(1);
+        factor.IsDefinite.Should().BeTrue();
+        factor.Append([0.5, 1]);
+        factor.IsDefinite.Should().BeTrue();
+    }
+
     private static double[,] Definite(Random random, int n)
     {
         var g = Gramians.Of(Gramians.Normal(random, n, 2 * n));
