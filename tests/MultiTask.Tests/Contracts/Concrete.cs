@@ -46,6 +46,7 @@ internal static class Concrete
             parameter == typeof(Encoder) ? encoder()
             : parameter == typeof(Func<Encoder>) ? encoder
             : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? Stack()
+            : parameter == typeof(IReadOnlyList<Encoder>) ? Stack()()
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
             : Argument(parameter, tasks);
 
