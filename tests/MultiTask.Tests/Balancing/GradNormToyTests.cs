@@ -35,14 +35,14 @@ public sealed class GradNormToyTests
         TaskMap<Tensor> Targets(Tensor x) => TaskMap.Create(maps.Select((map, i) => ($"{i}", Scales[i] * x.matmul(map).tanh())));
 
         using var trunk = Sequential(Linear(10, 16), ReLU(), Linear(16, 16), ReLU());
-        Linear[] heads = Array.ConvertAll(Scales, _ => Linear(16, 5));
+        TaskMap<Linear> heads = [("0", Linear(16, 5)), ("1", Linear(16, 5))];
         TaskMap<Tensor> Errors(Tensor x)
         {
             var features = trunk.call(x);
-            return Targets(x).Map((task, target) => functional.mse_loss(heads[int.Parse(task)].call(features), target));
+            return Targets(x).Map((task, target) => functional.mse_loss(heads[task].call(features), target));
         }
 
-        using var optimizer = optim.Adam([.. trunk.parameters(), .. heads.SelectMany(h => h.parameters())], 3e-3);
+        using var optimizer = optim.Adam([.. trunk.parameters(), .. heads.Values.SelectMany(h => h.parameters())], 3e-3);
         var train = randn(512, 10);
         for (var k = 0; k < 1_000; k++)
         {

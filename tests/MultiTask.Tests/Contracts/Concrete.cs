@@ -15,7 +15,7 @@ internal static class Concrete
 
     public static TheoryData<Type> TheoryOf<T>() => new(TypesOf<T>());
 
-    /// <summary>A balancer for tasks, with default options; a decorator gets each of some inner balancers in turn.</summary>
+    /// <summary>A balancer for tasks, with default options; a decorator gets <c>MGDA</c>, and <c>DWA</c> where it takes loss weights.</summary>
     /// <param name="type">The balancer's type.</param>
     /// <param name="tasks">The tasks.</param>
     /// <param name="losses">What gives losses to balancers that look at data themselves.</param>
