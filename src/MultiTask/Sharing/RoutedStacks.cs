@@ -1,5 +1,5 @@
-using TorchSharp;
 using MultiTask.Numerics;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
