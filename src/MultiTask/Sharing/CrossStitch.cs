@@ -116,15 +116,15 @@ public sealed class CrossStitch : Trunk
 
     private Func<string, Tensor> Mix(int stage, Tensor[] features)
     {
-        var x = stack(features);
-        return channels is null
-            ? task => stitches[stage].Of(task).Weight.matmul(x.flatten(1)).reshape(features[0].shape)
-            : task => ByChannel(stitches[stage].Of(task).Weight, stage, features);
-    }
+        Tensor Alpha(string task) => stitches[stage].Of(task).Weight;
+        if (channels is null)
+        {
+            var flat = stack(features).flatten(1);
+            return task => Alpha(task).matmul(flat).reshape(features[0].shape);
+        }
 
-    private Tensor ByChannel(Tensor alpha, int stage, Tensor[] features)
-    {
-        channels!.Expect(features[0], alpha.size(1), $"Stage {stage}");
-        return channels.FromLast((stack(features.Select(channels.ToLast), -2) * alpha).sum(dim: -2));
+        channels.Expect(features[0], Alpha(towers.Tasks[0]).size(1), $"Stage {stage}");
+        var x = stack(features.Select(channels.ToLast), -2);
+        return task => channels.FromLast((x * Alpha(task)).sum(dim: -2));
     }
 }

@@ -109,6 +109,7 @@ public sealed class MTAN : Trunk
 
     /// <summary>The mean of each task's mask at each stage: how much of it the task lets through, from 0 to 1.</summary>
     /// <param name="inputs">The samples over which to average.</param>
+    /// <remarks>In training mode batch normalisation takes note of these samples, too; call <c>eval()</c> first.</remarks>
     public override IReadOnlyList<Mixture> Mixtures(Inputs inputs)
     {
         using var scope = NewDisposeScope();

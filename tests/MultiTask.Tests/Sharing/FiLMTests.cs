@@ -83,6 +83,7 @@ public sealed class FiLMTests : IDisposable
         FluentActions.Invoking(() => new FiLM(Names, [])).Should().Throw<ArgumentException>().WithMessage("*at least 1 stage*");
         using var wrong = new FiLM(Names, [Linear(2, 2)], widths: [3]);
         wrong.Invoking(t => t.call(zeros(4, 2)).For("a")).Should().Throw<ArgumentException>().WithMessage("Stage 0*3 channels*[4, 2]*");
-        wrong.Invoking(t => t.call(zeros(4, 2)).For("z")).Should().Throw<Exception>();
+        using var right = new FiLM(Names, [Linear(2, 2)]);
+        right.Invoking(t => t.call(zeros(4, 2)).For("z")).Should().Throw<KeyNotFoundException>().WithMessage("*'z'*");
     }
 }
