@@ -116,7 +116,7 @@ internal static class Figure
         DrawWords(plot, -1, "the Pareto set");
         DrawWords(plot, -4, "the best mean of both losses");
         DrawWords(plot, -6.5, "shade: the mean of both losses");
-        DrawWords(plot, -9, "n of 5: how many end in the Pareto set");
+        DrawWords(plot, -9, "4 of 5: ends in the Pareto set");
         var shade = plot.Add.Rectangle(-9, -7, -7.2, -5.8);
         shade.FillColor = Shades[0];
         shade.LineWidth = 0;

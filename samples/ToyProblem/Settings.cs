@@ -13,5 +13,5 @@ internal sealed record Settings(int Steps, double LearningRate, double Scale = 0
     public static readonly Settings Paper = new(50_000, 1e-3);
 
     /// <summary>To see that it runs.</summary>
-    public static readonly Settings Brief = new(200, 5e-2);
+    public static readonly Settings Brief = new(60, 1e-1);
 }

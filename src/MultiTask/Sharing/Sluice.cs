@@ -15,8 +15,8 @@ namespace MultiTask.Sharing;
 /// of a subspace's units, in the last layer of a stage; of recurrent layers, for each gate of the recurrent weights.
 /// </para>
 /// <para>
-/// As in the paper α starts with a bias towards one subspace, its own: .9, and .1 over all others in equal parts; β with
-/// .9 on the last stage. The authors' code starts rows of α at .05 and .95 in turns, which sum to T, and draws each α from a
+/// As in the imbalanced scheme of the authors' code α starts with a bias, here to the subspace itself: .9, and .1 over all others in equal
+/// parts; β with .9 on the last stage (their default run has equal parts). Their code starts rows of α at .05 and .95 in turns, which sum to T, and draws each α from a
 /// fixed subspace that need not be the task's own; we keep the sum 1 of cross-stitch units. Their code takes every second row
 /// as a subspace (DyNet stores columns first) and pairs inputs rather than units; we take the paper's formula.
 /// λ is .1, the value in the authors' instructions.
