@@ -131,14 +131,14 @@ public abstract class Balancer : nn.Module
     /// At least one; the sequence is read once, and each element's graph is freed before the next is asked for.
     /// </param>
     /// <param name="shared">The parameters to balance at.</param>
-    /// <exception cref="ArgumentException">As above.</exception>
+    /// <exception cref="ArgumentException">As above, or there is no micro-batch.</exception>
     /// <exception cref="NonFiniteException">A loss is NaN or infinite, or on the gradient rungs a task's gradient.</exception>
     public void Backward(IEnumerable<MicroBatchLosses> microBatches, IEnumerable<Parameter> shared)
     {
         ArgumentNullException.ThrowIfNull(microBatches);
         ArgumentNullException.ThrowIfNull(shared);
         using var scope = NewDisposeScope();
-        Differentiate(microBatches.Select(m => m.Checked()), Leaves.Checked(shared));
+        Differentiate(Checked(microBatches), Leaves.Checked(shared));
     }
 
     /// <summary>Takes note that the optimizer has made its step; methods that look back at a step override it.</summary>
@@ -174,6 +174,21 @@ public abstract class Balancer : nn.Module
         foreach (var (name, module) in named_modules())
         {
             (module as TaskVectors)?.Adopt($"{name}.", state);
+        }
+    }
+
+    private static IEnumerable<MicroBatchLosses> Checked(IEnumerable<MicroBatchLosses> microBatches)
+    {
+        var any = false;
+        foreach (var batch in microBatches)
+        {
+            any = true;
+            yield return batch.Checked();
+        }
+
+        if (!any)
+        {
+            throw MicroBatchLosses.None;
         }
     }
 

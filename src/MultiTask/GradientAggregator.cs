@@ -22,7 +22,8 @@ public abstract class GradientAggregator : Balancer
     /// How long the balanced gradient is; by default as the paper has it. Papers differ by factors of up to m, so that a
     /// learning rate that suits one method does not suit another.
     /// </summary>
-    public GradientScale Scale { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the scales.</exception>
+    public GradientScale Scale { get; init => field = Arguments.Defined(value, nameof(Scale)); }
 
     /// <summary>One gradient of the tasks' gradients.</summary>
     /// <param name="jacobian">The gradients, <c>[m, n]</c>, m ≥ 1, n ≥ 1.</param>

@@ -36,7 +36,7 @@ public sealed class Jacobian
     public static Jacobian Of(TaskMap<Tensor> losses, IEnumerable<Tensor> shared)
     {
         ArgumentNullException.ThrowIfNull(losses);
-        return OfMicroBatches([new MicroBatchLosses(losses).Checked()], shared);
+        return OfMicroBatches([new MicroBatchLosses(losses)], shared);
     }
 
     /// <summary>The gradients of a batch that is read in micro-batches: for each task the sum of share × gradient. Touches no <c>.grad</c>; the graphs stay.</summary>
@@ -44,17 +44,23 @@ public sealed class Jacobian
     /// <param name="microBatches">At least one.</param>
     /// <param name="shared">The leaves to differentiate by, distinct; those that need no gradient (frozen) have no columns.</param>
     /// <returns>The Jacobian; its matrix belongs to the caller's dispose scope.</returns>
-    /// <exception cref="ArgumentException">A loss is no scalar or needs no gradient; a leaf stands twice.</exception>
+    /// <exception cref="ArgumentException">There is no micro-batch; a loss is no scalar or needs no gradient; a leaf stands twice.</exception>
+    /// <exception cref="NonFiniteException">A loss is NaN or infinite.</exception>
     public static Jacobian OfMicroBatches(IReadOnlyList<MicroBatchLosses> microBatches, IEnumerable<Tensor> shared)
     {
         ArgumentNullException.ThrowIfNull(microBatches);
         ArgumentNullException.ThrowIfNull(shared);
+        if (microBatches.Count == 0)
+        {
+            throw MicroBatchLosses.None;
+        }
+
         using var scope = NewDisposeScope();
         var rows = new JacobianRows(Leaves.Checked(shared), othersToo: false);
         foreach (var batch in microBatches)
         {
             using var step = NewDisposeScope();
-            rows.Add(batch, retainGraph: true);
+            rows.Add(batch.Values.Count == 0 ? batch.Checked() : batch, retainGraph: true);
         }
 
         var jacobian = rows.ToJacobian();

@@ -44,6 +44,9 @@ public sealed class MicroBatchLosses
         Shares = shares;
     }
 
+    /// <summary>What is thrown where there should be a micro-batch.</summary>
+    internal static ArgumentException None => new("There should be at least one micro-batch. Found none.");
+
     /// <summary>One scalar for each task, with its graph.</summary>
     public TaskMap<Tensor> Losses { get; }
 

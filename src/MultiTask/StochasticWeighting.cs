@@ -35,7 +35,8 @@ public abstract class StochasticWeighting : Balancer
     }
 
     /// <summary>How long the balanced gradient is; by default as the paper has it.</summary>
-    public GradientScale Scale { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the scales.</exception>
+    public GradientScale Scale { get; init => field = Arguments.Defined(value, nameof(Scale)); }
 
     /// <summary>The weights of the gradients.</summary>
     /// <param name="losses">The values of the losses, by task, in the order of the rows.</param>

@@ -46,4 +46,17 @@ public abstract class Trunk : nn.Module<Inputs, Representation>
     /// <summary>A scalar to add to the losses, such as soft sharing's distance between towers; <c>null</c> where there is none.</summary>
     /// <remarks>The trainer adds its gradient after balancing, unweighted; in a loop of your own, call <c>Penalty()?.backward()</c>.</remarks>
     public virtual Tensor? Penalty() => null;
+
+    /// <summary>Takes note that the optimizer has made its step; trunks with a clock or a step of their own override it.</summary>
+    /// <remarks>The trainer calls it; in a loop of your own, call it after <c>optimizer.step()</c>.</remarks>
+    /// <param name="learningRate">The learning rate of the step, ≥ 0: of the optimizer's first group.</param>
+    public virtual void EndStep(double learningRate)
+    {
+    }
+
+    /// <summary>Takes note that an epoch has ended; trunks with a clock override it.</summary>
+    /// <remarks>The trainer calls it, after validation; in a loop of your own, call it after each epoch.</remarks>
+    public virtual void EndEpoch()
+    {
+    }
 }

@@ -1,3 +1,5 @@
+using MultiTask.Balancing;
+
 namespace MultiTask;
 
 /// <summary>A balancer that changes the weights which another balancer finds.</summary>
@@ -24,6 +26,9 @@ public abstract class WeightTransform : GramianWeighting
     /// <inheritdoc/>
     public override bool RemembersGradients => inner.RemembersGradients;
 
+    /// <inheritdoc/>
+    public override bool AtParametersOnly => inner.AtParametersOnly;
+
     /// <summary>The new weights.</summary>
     /// <param name="gramian">The inner products of the gradients.</param>
     /// <param name="weights">The weights that the inner balancer found.</param>
@@ -31,7 +36,11 @@ public abstract class WeightTransform : GramianWeighting
     public abstract double[] Transform(Gramian gramian, double[] weights);
 
     /// <inheritdoc/>
-    public sealed override double[] Weigh(Gramian gramian) => Transform(gramian, inner.Weigh(gramian));
+    public sealed override double[] Weigh(Gramian gramian)
+    {
+        ArgumentNullException.ThrowIfNull(gramian);
+        return Transform(gramian, [.. TaskWeights.Checked(inner.Weigh(gramian), gramian.Losses, inner).Values]);
+    }
 
     /// <inheritdoc/>
     public override void EndStep(Func<TaskMap<TorchSharp.torch.Tensor>> losses) => inner.EndStep(losses);

@@ -205,6 +205,19 @@ public sealed class JacobianTests : IDisposable
         }
     }
 
+    /// <remarks>Losses that nobody had looked at yet had the value 0 in the Jacobian, and were not checked.</remarks>
+    [Fact]
+    public void Micro_batches_of_ones_own_are_checked_and_their_losses_known()
+    {
+        var a = Leaf(1, 2);
+        var jacobian = Jacobian.OfMicroBatches([new([("t", a.sum())], [("t", 0.25)]), new([("t", 2 * a.sum())], [("t", 0.75)])], [a]);
+        jacobian.Losses["t"].Should().Be((0.25 * 3) + (0.75 * 6));
+        jacobian.Matrix.Values().Should().Equal(1.75, 1.75);
+        FluentActions.Invoking(() => Jacobian.OfMicroBatches([], [a])).Should().Throw<ArgumentException>().WithMessage("*at least one micro-batch*none*");
+        FluentActions.Invoking(() => Jacobian.OfMicroBatches([new([("t", a * 2)])], [a])).Should().Throw<ArgumentException>().WithMessage("*'t'*scalar*[2]*");
+        FluentActions.Invoking(() => Jacobian.OfMicroBatches([new([("t", a.sum() * double.NaN)])], [a])).Should().Throw<NonFiniteException>();
+    }
+
     [Fact]
     public void Refuses_leaves_that_are_none()
     {

@@ -14,7 +14,7 @@ namespace MultiTask.Balancing;
 /// Directions in which the gradients hardly differ are left out: those with an eigenvalue below <c>rankTolerance</c> times the
 /// largest. As gradients become linearly dependent, σ, and with it the step, goes to 0, until the eigenvalue falls below the
 /// tolerance; there it <i>jumps</i> to the next larger one. The authors' code has m · 1.2e-7 in float32, which also drops gradients that
-/// are 3000 times shorter than the longest. A task whose gradient is exactly zero is left out and gets the weight 0; where all
+/// are 3000 times shorter than the longest (here 10⁶ times). A task whose gradient is exactly zero is left out and gets the weight 0; where all
 /// are zero, the weights are the preferences.
 /// </para>
 /// </remarks>
@@ -35,12 +35,8 @@ public sealed class AlignedMTL : GramianWeighting
         : base(nameof(AlignedMTL))
     {
         this.preferences = new(preferences, nameof(AlignedMTL));
-        this.scale = Enum.IsDefined(scale)
-            ? scale
-            : throw new ArgumentOutOfRangeException(nameof(scale), $"`scale` should be one of {string.Join(", ", Enum.GetNames<AlignedMTLScale>())}. Found {scale}.");
-        this.rankTolerance = rankTolerance is >= 0 and < 1
-            ? rankTolerance
-            : throw new ArgumentOutOfRangeException(nameof(rankTolerance), $"`rankTolerance` should be in [0, 1). Found {rankTolerance}.");
+        this.scale = Arguments.Defined(scale, nameof(scale));
+        this.rankTolerance = Arguments.Part(rankTolerance, nameof(rankTolerance));
     }
 
     /// <inheritdoc/>

@@ -11,10 +11,15 @@ internal static class Arguments
         ? value
         : throw new ArgumentOutOfRangeException(name, $"`{name}` should be positive and finite. Found {value}.");
 
-    /// <summary>In [0, 1): the part of an average that stays.</summary>
+    /// <summary>In [0, 1): a part that is not the whole, such as that of an average which stays.</summary>
     public static double Part(double value, string name) => value is >= 0 and < 1
         ? value
         : throw new ArgumentOutOfRangeException(name, $"`{name}` should be in [0, 1). Found {value}.");
+
+    public static T Defined<T>(T value, string name)
+        where T : struct, Enum => Enum.IsDefined(value)
+        ? value
+        : throw new ArgumentOutOfRangeException(name, $"`{name}` should be one of {string.Join(", ", Enum.GetNames<T>())}. Found {value}.");
 
     public static int AtLeastOne(int value, string name) => value >= 1
         ? value

@@ -31,12 +31,7 @@ public sealed class CAGrad : GramianWeighting
     public CAGrad(double c = 0.4, TaskMap<double>? preferences = null)
         : base(nameof(CAGrad))
     {
-        if (!(c >= 0) || !double.IsFinite(c))
-        {
-            throw new ArgumentOutOfRangeException(nameof(c), $"`c` should be non-negative and finite. Found {c}.");
-        }
-
-        this.c = c;
+        this.c = Arguments.NonNegative(c, nameof(c));
         this.preferences = new(preferences, nameof(CAGrad));
     }
 

@@ -70,12 +70,8 @@ public sealed class COSMOS : Scalarizer
             }
         }
 
-        if (!(penalty >= 0) || !double.IsFinite(penalty))
-        {
-            throw new ArgumentOutOfRangeException(nameof(penalty), $"`penalty` should be non-negative and finite. Found {penalty}.");
-        }
-
-        (this.concentrations, this.penalty) = (concentrations, penalty);
+        this.concentrations = concentrations;
+        this.penalty = Arguments.NonNegative(penalty, nameof(penalty));
         draws = new(seed);
         RegisterComponents();
     }

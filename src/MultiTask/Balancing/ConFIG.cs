@@ -31,9 +31,7 @@ public sealed class ConFIG : GramianWeighting
         : base(nameof(ConFIG))
     {
         this.preferences = new(preferences, nameof(ConFIG));
-        this.length = Enum.IsDefined(length)
-            ? length
-            : throw new ArgumentOutOfRangeException(nameof(length), $"`length` should be one of {string.Join(", ", Enum.GetNames<ConFIGLength>())}. Found {length}.");
+        this.length = Arguments.Defined(length, nameof(length));
     }
 
     /// <inheritdoc/>

@@ -42,17 +42,9 @@ public sealed class FAMO : LossWeighting
     public FAMO(IEnumerable<string> tasks, TaskMap<double>? bounds = null, double learningRate = 0.025, double gamma = 0.001, bool amortized = false)
         : base(nameof(FAMO))
     {
-        if (!(learningRate > 0) || !double.IsFinite(learningRate))
-        {
-            throw new ArgumentOutOfRangeException(nameof(learningRate), $"`learningRate` should be positive and finite. Found {learningRate}.");
-        }
-
-        if (!(gamma >= 0) || !double.IsFinite(gamma))
-        {
-            throw new ArgumentOutOfRangeException(nameof(gamma), $"`gamma` should be non-negative and finite. Found {gamma}.");
-        }
-
-        (this.learningRate, this.gamma, this.bounds, this.amortized) = (learningRate, gamma, bounds, amortized);
+        this.learningRate = Arguments.Positive(learningRate, nameof(learningRate));
+        this.gamma = Arguments.NonNegative(gamma, nameof(gamma));
+        (this.bounds, this.amortized) = (bounds, amortized);
         memory = new(tasks, length: State.Length, initial: 0);
         _ = new IdealPoint(bounds, nameof(FAMO)).Of(memory.Tasks);
         RegisterComponents();
@@ -107,9 +99,15 @@ public sealed class FAMO : LossWeighting
         }
 
         using var scope = NewDisposeScope();
-        var after = HostValues.Of(losses());
-        Update([.. seen.Where(after.Contains)], after);
-        Array.ForEach(seen, task => memory[task] = Of(task).Cleared().ToArray());
+        try
+        {
+            var after = HostValues.Of(losses());
+            Update([.. seen.Where(after.Contains)], after);
+        }
+        finally
+        {
+            Array.ForEach(seen, task => memory[task] = Of(task).Cleared().ToArray());
+        }
     }
 
     /// <inheritdoc/>

@@ -26,15 +26,7 @@ public sealed class FairGrad : GramianWeighting
     /// <param name="alpha">α > 0: the greater, the more the worst-off tasks count; the default is 2.</param>
     /// <exception cref="ArgumentException"><paramref name="alpha"/> is not positive and finite.</exception>
     public FairGrad(double alpha = 2)
-        : base(nameof(FairGrad))
-    {
-        if (!(alpha > 0) || !double.IsFinite(alpha))
-        {
-            throw new ArgumentOutOfRangeException(nameof(alpha), $"`alpha` should be positive and finite. Found {alpha}.");
-        }
-
-        this.alpha = alpha;
-    }
+        : base(nameof(FairGrad)) => this.alpha = Arguments.Positive(alpha, nameof(alpha));
 
     /// <inheritdoc/>
     public override double[] Weigh(Gramian gramian)

@@ -31,17 +31,8 @@ public sealed class GO4Align : LossWeighting
     public GO4Align(IEnumerable<string> tasks, int groups = 2, double stepSize = 1e-4)
         : base(nameof(GO4Align))
     {
-        if (groups < 1)
-        {
-            throw new ArgumentOutOfRangeException(nameof(groups), $"`groups` should be at least 1. Found {groups}.");
-        }
-
-        if (!(stepSize >= 0) || !double.IsFinite(stepSize))
-        {
-            throw new ArgumentOutOfRangeException(nameof(stepSize), $"`stepSize` should be non-negative and finite. Found {stepSize}.");
-        }
-
-        (this.groups, this.stepSize) = (groups, stepSize);
+        this.groups = Arguments.AtLeastOne(groups, nameof(groups));
+        this.stepSize = Arguments.NonNegative(stepSize, nameof(stepSize));
         log_risks = new(tasks, length: 1, initial: 0);
         RegisterComponents();
     }

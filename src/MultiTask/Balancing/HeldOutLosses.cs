@@ -85,7 +85,7 @@ internal sealed class HeldOutLosses : nn.Module
             needed = [("sum", needed.Values.Aggregate((total, next) => total + next))];
         }
 
-        var gradients = Jacobian.OfMicroBatches([new MicroBatchLosses(needed).Checked()], leaves);
+        var gradients = Jacobian.OfMicroBatches([new MicroBatchLosses(needed)], leaves);
         var norm = GradientNorm.Of([gradients.Matrix]);
         return double.IsFinite(norm) ? gradients : throw new NonFiniteException(tasks, "gradient of the validation loss", norm);
     });

@@ -34,13 +34,9 @@ public sealed class LDCMTL : Scalarizer
     public LDCMTL(IEnumerable<string> tasks, double penalty = 0.05, bool weighDiscrepancies = true)
         : base(nameof(LDCMTL))
     {
-        if (!(penalty >= 0) || !double.IsFinite(penalty))
-        {
-            throw new ArgumentOutOfRangeException(nameof(penalty), $"`penalty` should be non-negative and finite. Found {penalty}.");
-        }
-
         this.tasks = [.. tasks];
-        (this.penalty, this.weighDiscrepancies) = (penalty, weighDiscrepancies);
+        this.penalty = Arguments.NonNegative(penalty, nameof(penalty));
+        this.weighDiscrepancies = weighDiscrepancies;
         router = TaskParameters.Of(this.tasks, 1);
         RegisterComponents();
     }

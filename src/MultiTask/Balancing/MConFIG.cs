@@ -44,8 +44,8 @@ public sealed class MConFIG : Balancer
     public MConFIG(IEnumerable<string> tasks, GramianWeighting? inner = null, double beta1 = 0.9, double beta2 = 0.999)
         : base(nameof(MConFIG))
     {
-        this.beta1 = Checked(beta1, nameof(beta1));
-        this.beta2 = Checked(beta2, nameof(beta2));
+        this.beta1 = Arguments.Part(beta1, nameof(beta1));
+        this.beta2 = Arguments.Part(beta2, nameof(beta2));
         this.inner = inner ?? new ConFIG();
         string[] names = [.. tasks];
         momenta = new(names, nameof(MConFIG));
@@ -111,9 +111,6 @@ public sealed class MConFIG : Balancer
         rows.Write(Normalized(inner.Aggregate(Averages(jacobian)), step));
         (LastWeights, LastGramian) = (inner.LastWeights, inner.LastGramian);
     }
-
-    private static double Checked(double beta, string name) =>
-        beta is >= 0 and < 1 ? beta : throw new ArgumentOutOfRangeException(name, $"`{name}` should be in [0, 1). Found {beta}.");
 
     /// <summary>The gradients of the tasks whose turn it is, and the heads' of the others; false without any batch.</summary>
     private bool Gather(IEnumerable<MicroBatchLosses> microBatches, JacobianRows rows, int leaves)

@@ -26,16 +26,7 @@ public sealed class MGDA : GramianWeighting
     /// <param name="normalization">What each gradient is divided by; nothing, by default.</param>
     /// <exception cref="ArgumentException">It is none of the normalisations.</exception>
     public MGDA(MGDANormalization normalization = MGDANormalization.None)
-        : base(nameof(MGDA))
-    {
-        if (!Enum.IsDefined(normalization))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(normalization), $"`normalization` should be one of {string.Join(", ", Enum.GetNames<MGDANormalization>())}. Found {normalization}.");
-        }
-
-        this.normalization = normalization;
-    }
+        : base(nameof(MGDA)) => this.normalization = Arguments.Defined(normalization, nameof(normalization));
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">It is normalised by losses, and one is negative or not known.</exception>

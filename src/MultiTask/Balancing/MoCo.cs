@@ -12,7 +12,8 @@ namespace MultiTask.Balancing;
 /// authors' code; with y and λ as before the step, the first would go nowhere.
 /// </para>
 /// <para>
-/// LibMTL, whose defaults these are, takes a softmax in place of the projection, and gradients divided by their norm and
+/// The paper also keeps each yᵢ within a ball, whose radius is the Lipschitz constant of the loss and not known in practice; that is
+/// left out, as in LibMTL. LibMTL, whose defaults these are, takes a softmax in place of the projection, and gradients divided by their norm and
 /// multiplied by their loss. Here it is the paper's formula; so γ should suit the size of the gradients, as their squares
 /// are in the step of λ. <see cref="Balancer.LastWeights"/> is λ, and <see cref="Balancer.LastGramian"/> that of the yᵢ.
 /// Absent tasks keep their y and λ; the others share the weight that they have together.

@@ -6,7 +6,7 @@ namespace MultiTask.Balancing;
 /// <remarks>
 /// <para>
 /// Navon et al., <i>Multi-Task Learning as a Bargaining Game</i> (ICML 2022): d = Σ αᵢgᵢ with Gα = 1/α, the direction in a ball
-/// that maximises Σ log(gᵢ·d). It does not see the scale of a task's loss. ‖d‖ = √m, however small the gradients are: use a
+/// that maximises Σ log(gᵢ·d). It does not see the scale of a task's loss. ‖d‖ = √m (of m gradients that are not zero), however small the gradients are: use a
 /// learning rate that falls. Preferences p are the weights of asymmetric bargaining, Σ pᵢ log(gᵢ·d) and Gα = p/α, scaled to the
 /// sum m; the paper has equal ones.
 /// </para>

@@ -16,9 +16,7 @@ public sealed class NormalizedWeights : WeightTransform
     public NormalizedWeights(GramianWeighting inner, double? sum = null)
         : base(nameof(NormalizedWeights), inner)
     {
-        this.sum = sum is null || (sum > 0 && double.IsFinite(sum.Value))
-            ? sum
-            : throw new ArgumentOutOfRangeException(nameof(sum), $"`sum` should be positive and finite. Found {sum}.");
+        this.sum = sum is { } given ? Arguments.Positive(given, nameof(sum)) : null;
         RegisterComponents();
     }
 

@@ -25,12 +25,7 @@ public sealed class PBI : Scalarizer
     public PBI(double theta = 5, TaskMap<double>? preferences = null, TaskMap<double>? ideal = null)
         : base(nameof(PBI))
     {
-        if (!(theta >= 0) || !double.IsFinite(theta))
-        {
-            throw new ArgumentOutOfRangeException(nameof(theta), $"`theta` should be non-negative and finite. Found {theta}.");
-        }
-
-        this.theta = theta;
+        this.theta = Arguments.NonNegative(theta, nameof(theta));
         this.preferences = new(preferences, nameof(PBI));
         this.ideal = new(ideal, nameof(PBI));
     }

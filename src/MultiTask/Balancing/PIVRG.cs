@@ -46,12 +46,7 @@ public sealed class PIVRG : GramianWeighting
             throw new ArgumentOutOfRangeException(nameof(bound), $"`bound` should be above 1 and finite. Found {bound}.");
         }
 
-        if (!(minTemp > 0) || !double.IsFinite(minTemp))
-        {
-            throw new ArgumentOutOfRangeException(nameof(minTemp), $"`minTemp` should be positive and finite. Found {minTemp}.");
-        }
-
-        (this.drops, this.bound, this.minTemp) = (drops, bound, minTemp);
+        (this.drops, this.bound, this.minTemp) = (drops, bound, Arguments.Positive(minTemp, nameof(minTemp)));
         memory = new(tasks, length: 1, initial: 0);
         RegisterComponents();
     }

@@ -15,7 +15,8 @@ namespace MultiTask.Balancing;
 /// </para>
 /// <para>
 /// A batch with a task that was absent when weights were found last has them found anew. In between,
-/// <see cref="Balancer.LastGramian"/> is <c>null</c>: nothing was measured.
+/// <see cref="Balancer.LastGramian"/> is <c>null</c>: nothing was measured. So a gradient that is not finite is not noticed then, only
+/// a loss; and if one is in a later micro-batch, the earlier ones are in the gradients already, as on the loss rungs.
 /// </para>
 /// </remarks>
 public sealed class PeriodicWeights : Balancer
@@ -36,7 +37,7 @@ public sealed class PeriodicWeights : Balancer
     {
         ArgumentNullException.ThrowIfNull(inner);
         this.inner = inner;
-        this.period = period >= 1 ? period : throw new ArgumentOutOfRangeException(nameof(period), $"`period` should be at least 1. Found {period}.");
+        this.period = Arguments.AtLeastOne(period, nameof(period));
         weights = new(tasks, length: 2, initial: double.NaN);
         age = zeros([], ScalarType.Int64).DetachFromDisposeScope();
         times = zeros([], ScalarType.Int64).DetachFromDisposeScope();
@@ -58,6 +59,9 @@ public sealed class PeriodicWeights : Balancer
 
     /// <inheritdoc/>
     public override bool RemembersGradients => inner.RemembersGradients;
+
+    /// <inheritdoc/>
+    public override bool AtParametersOnly => inner.AtParametersOnly;
 
     /// <inheritdoc/>
     public override void EndStep(Func<TaskMap<Tensor>> losses) => inner.EndStep(losses);

@@ -49,7 +49,7 @@ public sealed class STCH : Scalarizer
     /// <param name="warmUpSteps">In place of epochs: how many steps of a task the warm-up has, at least 1; n is the mean over all of them.</param>
     /// <exception cref="ArgumentException">An argument is out of its range, or names are not distinct.</exception>
     public STCH(IEnumerable<string> tasks, double mu = 1, TaskMap<double>? preferences = null, int warmUpEpochs = 5, int? warmUpSteps = null)
-        : this(mu, preferences, null, null, new(tasks, AtLeast1(warmUpEpochs, nameof(warmUpEpochs)) - 1, warmUpSteps is { } n ? AtLeast1(n, nameof(warmUpSteps)) : null))
+        : this(mu, preferences, null, null, new(tasks, Arguments.AtLeastOne(warmUpEpochs, nameof(warmUpEpochs)) - 1, warmUpSteps is { } n ? Arguments.AtLeastOne(n, nameof(warmUpSteps)) : null))
     {
     }
 
@@ -68,12 +68,7 @@ public sealed class STCH : Scalarizer
     private STCH(double mu, TaskMap<double>? preferences, TaskMap<double>? ideal, TaskMap<double>? nadir, BaseLosses? warmUp)
         : base(nameof(STCH))
     {
-        if (!(mu > 0) || !double.IsFinite(mu))
-        {
-            throw new ArgumentOutOfRangeException(nameof(mu), $"`mu` should be positive and finite. Found {mu}.");
-        }
-
-        this.mu = mu;
+        this.mu = Arguments.Positive(mu, nameof(mu));
         this.preferences = new(preferences, nameof(STCH));
         this.ideal = new(ideal, nameof(STCH));
         this.nadir = nadir;
@@ -117,9 +112,6 @@ public sealed class STCH : Scalarizer
 
     /// <inheritdoc/>
     public override void Reset() => warm_up?.Clear();
-
-    private static int AtLeast1(int count, string name) =>
-        count >= 1 ? count : throw new ArgumentOutOfRangeException(name, $"`{name}` should be at least 1. Found {count}.");
 
     /// <summary>What each task's loss is measured against, or <c>null</c> in a step of the warm-up.</summary>
     private static double[]? Known(BaseLosses warmUp, TaskMap<double> losses)

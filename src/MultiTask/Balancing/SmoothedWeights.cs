@@ -21,9 +21,7 @@ public sealed class SmoothedWeights : WeightTransform
     public SmoothedWeights(IEnumerable<string> tasks, GramianWeighting inner, double smoothing = 0.9)
         : base(nameof(SmoothedWeights), inner)
     {
-        this.smoothing = smoothing is >= 0 and < 1
-            ? smoothing
-            : throw new ArgumentOutOfRangeException(nameof(smoothing), $"`smoothing` should be in [0, 1). Found {smoothing}.");
+        this.smoothing = Arguments.Part(smoothing, nameof(smoothing));
         average = new(tasks, length: 1, initial: double.NaN);
         RegisterComponents();
     }

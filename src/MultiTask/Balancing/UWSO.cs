@@ -16,15 +16,7 @@ public sealed class UWSO : LossWeighting
     /// <param name="temperature">T > 0: the higher, the more even the weights; 1 by default. The paper tunes it for each data set.</param>
     /// <exception cref="ArgumentOutOfRangeException">The temperature is not positive and finite.</exception>
     public UWSO(double temperature = 1)
-        : base(nameof(UWSO))
-    {
-        if (!(temperature > 0) || !double.IsFinite(temperature))
-        {
-            throw new ArgumentOutOfRangeException(nameof(temperature), $"`temperature` should be positive and finite. Found {temperature}.");
-        }
-
-        this.temperature = temperature;
-    }
+        : base(nameof(UWSO)) => this.temperature = Arguments.Positive(temperature, nameof(temperature));
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A loss is negative.</exception>

@@ -26,7 +26,7 @@ public sealed class UncertaintyWeighting : Scalarizer
 
     /// <summary>Uncertainty weighting, each task in the form of its kind.</summary>
     /// <param name="tasks">All tasks that may come.</param>
-    /// <param name="minLogVariance">A lower bound of s in the scalar; none by default.</param>
+    /// <param name="minLogVariance">A lower bound of s, to which a step of the optimizer that went below is taken back; none by default.</param>
     public UncertaintyWeighting(IEnumerable<LearningTask> tasks, double minLogVariance = double.NegativeInfinity)
         : this(TaskMap.Create(tasks.Select(t => (t.Name, t.Likelihood))), minLogVariance)
     {
@@ -34,7 +34,7 @@ public sealed class UncertaintyWeighting : Scalarizer
 
     /// <summary>Uncertainty weighting, with the form of each task given.</summary>
     /// <param name="likelihoods">For all tasks that may come, the noise that their loss assumes.</param>
-    /// <param name="minLogVariance">A lower bound of s in the scalar; none by default.</param>
+    /// <param name="minLogVariance">A lower bound of s, to which a step of the optimizer that went below is taken back; none by default.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="minLogVariance"/> is NaN or ∞.</exception>
     public UncertaintyWeighting(TaskMap<Likelihood> likelihoods, double minLogVariance = double.NegativeInfinity)
         : base(nameof(UncertaintyWeighting))
@@ -54,14 +54,25 @@ public sealed class UncertaintyWeighting : Scalarizer
     {
         ArgumentNullException.ThrowIfNull(losses);
         TaskNames.ExpectKnown(losses.Tasks, likelihoods.Tasks, nameof(UncertaintyWeighting));
-        LastWeights = HostValues.Of(losses.Map((task, _) => Precision(task, LogVariance(task))));
+        Bound(losses.Tasks);
+        LastWeights = HostValues.Of(losses.Map((task, _) => Precision(task, log_variance[task])));
         return losses
-            .Select(l => (Precision(l.Task, LogVariance(l.Task)) * l.Value) + (LogVariance(l.Task) * 0.5))
+            .Select(l => (Precision(l.Task, log_variance[l.Task]) * l.Value) + (log_variance[l.Task] * 0.5))
             .Aggregate((sum, next) => sum + next);
     }
 
-    private Tensor LogVariance(string task) =>
-        double.IsFinite(minimum) ? log_variance[task].clamp_min(minimum) : log_variance[task];
+    /// <summary>Takes s back to its bound: a clamp in the scalar would leave it without a gradient, and it would never return.</summary>
+    private void Bound(IEnumerable<string> tasks)
+    {
+        if (double.IsFinite(minimum))
+        {
+            using var off = no_grad();
+            foreach (var task in tasks)
+            {
+                log_variance[task].clamp_min_(minimum);
+            }
+        }
+    }
 
     private Tensor Precision(string task, Tensor s) => likelihoods[task] switch
     {

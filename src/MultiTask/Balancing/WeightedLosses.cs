@@ -7,12 +7,13 @@ namespace MultiTask.Balancing;
 /// <remarks>
 /// It puts a method of the loss rungs before one of the gradient rungs: <c>new WeightedLosses(new IGBv1(tasks), new CAGrad())</c>,
 /// or a user's own weights before any method: <c>new WeightedLosses(new FixedWeights(tasks), new PCGrad())</c>. The weights
-/// count as constants. A scalarizer that is no <see cref="LossWeighting"/> (GLS, UW, …) makes one scalar and cannot stand here.
+/// count as constants. Losses after a step have the weights that their task had in it, with several micro-batches those of the
+/// last that has the task. A scalarizer that is no <see cref="LossWeighting"/> (GLS, UW, …) makes one scalar and cannot stand here.
 /// </remarks>
 public sealed class WeightedLosses : LossTransform
 {
     private readonly LossWeighting weighting;
-    private TaskMap<double> found = [];
+    private readonly Dictionary<string, double> found = new(StringComparer.Ordinal);
 
     /// <summary>Weighted losses.</summary>
     /// <param name="weighting">Finds the weights. From here on it belongs to this one.</param>
@@ -30,7 +31,11 @@ public sealed class WeightedLosses : LossTransform
     {
         ArgumentNullException.ThrowIfNull(losses);
         var values = HostValues.Of(losses);
-        found = TaskWeights.Checked(weighting.Weigh(values), values, weighting);
+        foreach (var (task, weight) in TaskWeights.Checked(weighting.Weigh(values), values, weighting))
+        {
+            found[task] = weight;
+        }
+
         return TransformAgain(losses);
     }
 

@@ -1,3 +1,4 @@
+using MultiTask.Balancing;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
@@ -7,7 +8,7 @@ namespace MultiTask.Sharing;
 /// Duong et al., <i>Low Resource Dependency Parsing: Cross-lingual Parameter Sharing in a Neural Network Parser</i> (ACL
 /// 2015), for two tasks. Computed as (λT/2) Σₜ ‖Wₜ − W̄‖², which is the same number at the cost of T, not T², distances.
 /// </remarks>
-public sealed class L2Distance : SharingPenalty
+public sealed class L2Distance : ProximalPenalty
 {
     private readonly double strength;
 
@@ -15,20 +16,24 @@ public sealed class L2Distance : SharingPenalty
     /// <param name="strength">λ ≥ 0.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="strength"/> is negative or not finite.</exception>
     public L2Distance(double strength)
-        : base(nameof(L2Distance))
-    {
-        this.strength = strength >= 0 && double.IsFinite(strength)
-            ? strength
-            : throw new ArgumentOutOfRangeException(nameof(strength), $"`strength` should be non-negative and finite. Found {strength}.");
-    }
+        : base(nameof(L2Distance)) => this.strength = Arguments.NonNegative(strength, nameof(strength));
 
     /// <inheritdoc/>
-    public override Tensor Of(IReadOnlyList<Tensor> layer)
+    public override Tensor Of(SharedLayer layer)
     {
         ArgumentNullException.ThrowIfNull(layer);
         using var scope = NewDisposeScope();
-        var stacked = stack(layer);
+        var stacked = layer.Stacked();
         var centred = stacked - stacked.mean([0L], keepdim: true);
-        return (centred.square().sum() * (strength * layer.Count / 2)).MoveToOuterDisposeScope();
+        return (centred.square().sum() * (strength * layer.Parameters.Count / 2)).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Nearest(SharedLayer layer, double step)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        var stacked = layer.Stacked();
+        var mean = stacked.mean([0L], keepdim: true);
+        return mean + ((stacked - mean) / (1 + (step * strength * layer.Parameters.Count)));
     }
 }

@@ -8,6 +8,9 @@ namespace MultiTask.Training;
 /// <param name="Skipped">Whether the optimizer's step was left out, for lack of labels or for a value that is not finite.</param>
 public sealed record StepReport(int Epoch, long Step, TaskMap<double> Losses, TaskMap<long> Labels, bool Skipped)
 {
-    /// <summary>The value that is not finite, for which the step was skipped; <c>null</c> where there is none.</summary>
+    /// <summary>
+    /// The value that is not finite, for which the step was skipped; or, where it was not, which a balancer that looks at
+    /// the losses after the step found there. <c>null</c> where there is none.
+    /// </summary>
     public NonFiniteException? Fault { get; init; }
 }

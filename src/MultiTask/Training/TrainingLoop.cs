@@ -125,6 +125,7 @@ internal sealed class TrainingLoop(
         ExpectSomeStep();
         var report = Report(cancellation);
         var read = run.BatchesRead;
+        trainer.Model.Trunk.EndEpoch();
         trainer.Balancer.EndEpoch();
         run.Epochs.Add(report);
         (run.Epoch, run.BatchesRead, run.Skipped) = (run.Epoch + 1, 0, 0);

@@ -59,8 +59,21 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
 
         optimizer.step();
-        balancer.EndStep(() => LossesAfter(labelled, random));
-        return Report();
+        model.Trunk.EndStep(optimizer.ParamGroups.First().LearningRate);
+        return Report() with { Fault = LookBack() };
+
+        NonFiniteException? LookBack()
+        {
+            try
+            {
+                balancer.EndStep(() => LossesAfter(labelled, random));
+                return null;
+            }
+            catch (NonFiniteException fault)
+            {
+                return options.OnNonFinite == NonFinitePolicy.SkipStep ? fault : throw fault.In($"epoch {epoch}, step {step}");
+            }
+        }
 
         StepReport Report()
         {

@@ -162,6 +162,8 @@ public sealed class FAMOTests
         famo.Invoking(f => f.Weigh([("a", -0.1), ("b", 4)])).Should().Throw<ArgumentException>().WithMessage("*'a'*bound, 0*-0.1*");
         famo.Weigh([("a", 1), ("b", 4)]);
         famo.Invoking(f => f.EndStep(() => Scalars.Of(("a", 1), ("b", 1)))).Should().Throw<ArgumentException>().WithMessage("*'b'*bound, 3*1*");
+        famo.EndStep(() => throw new InvalidOperationException("the look that failed is forgotten"));
+        famo.Weigh([("a", 1), ("b", 4)]);
         famo.Invoking(f => f.EndStep(() => Scalars.Of(("a", double.NaN), ("b", 4)))).Should().Throw<NonFiniteException>().WithMessage("*'a'*loss after the step*");
     }
 

@@ -61,14 +61,18 @@ public sealed class UncertaintyWeightingTests
         uw.named_parameters().Where(p => p.parameter.grad is not null).Select(p => p.name).Should().Equal("log_variance.b");
     }
 
+    /// <remarks>A clamp in the scalar had no gradient below the bound: what a step had taken there never came back.</remarks>
     [Fact]
-    public void The_lower_bound_holds_in_the_scalar_and_stops_the_gradient()
+    public void S_is_taken_back_to_its_bound_and_can_leave_it_again()
     {
         using var uw = With(-5, Likelihood.Gaussian, minimum: -2);
-        var losses = Scalars.Of(("a", 0.25));
-        uw.Scalarize(losses).item<double>().Should().BeApproximately((0.5 * Math.Exp(2) * 0.25) - 1, 1e-14);
-        uw.Slopes(losses);
-        uw.parameters().Single().grad!.item<double>().Should().Be(0);
+        var losses = Scalars.Of(("a", 100));
+        var scalar = uw.Scalarize(losses);
+        scalar.item<double>().Should().BeApproximately((0.5 * Math.Exp(2) * 100) - 1, 1e-10);
+        scalar.backward();
+        var s = uw.parameters().Single();
+        s.item<double>().Should().Be(-2);
+        s.grad!.item<double>().Should().BeApproximately(0.5 - (0.5 * Math.Exp(2) * 100), 1e-10, "a loss this large raises s");
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using FluentAssertions;
 using MultiTask.Balancing;
 using MultiTask.Tests.Contracts;
+using MultiTask.Tests.Fixtures;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -59,6 +60,17 @@ public sealed class WeightedLossesTests : IDisposable
         (weighting.Calls, clock.Epochs).Should().Be((0, 0));
     }
 
+    /// <summary>The last micro-batch lacked a task, and its weight was looked for in vain when the step had ended.</summary>
+    [Fact]
+    public void A_task_that_the_last_micro_batch_lacks_has_its_weight_after_the_step()
+    {
+        var clock = new Clocked();
+        using var method = new WeightedLosses(new FixedWeights([("a", 2), ("b", 3)]), clock);
+        method.Backward([new MicroBatchLosses(Scalars.Of(("a", 1), ("b", 1)), [("a", 1), ("b", 0.5)]), new MicroBatchLosses(Scalars.Of(("b", 1)), [("b", 0.5)])], []);
+        method.EndStep(() => Scalars.Of(("a", 10), ("b", 100)));
+        clock.After!.Values.Should().Equal(20, 300);
+    }
+
     private sealed class Counting() : LossWeighting(nameof(Counting))
     {
         public int Calls { get; private set; }
@@ -82,7 +94,7 @@ public sealed class WeightedLossesTests : IDisposable
 
         public int Epochs { get; private set; }
 
-        public override double[] Weigh(TaskMap<double> losses) => [1, 1];
+        public override double[] Weigh(TaskMap<double> losses) => [.. losses.Select(_ => 1.0)];
 
         public override void EndStep(Func<TaskMap<Tensor>> losses) => After = losses().Map((_, l) => l.item<double>());
 

@@ -354,6 +354,16 @@ public sealed class BalancerContract : IDisposable
         }
     }
 
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Refuses_a_batch_without_micro_batches(Type type)
+    {
+        using var net = new SmallNet(2);
+        using var balancer = Concrete.Balancer(type, Concrete.Names(2), net);
+        balancer.Invoking(b => b.Backward(Enumerable.Empty<MicroBatchLosses>(), net.Shared)).Should().Throw<ArgumentException>().WithMessage("*at least one micro-batch*none*");
+        SmallNet.Gradients(net.All).Should().AllSatisfy(g => g.Should().BeNull());
+    }
+
     /// <summary>The rung's definition, without the seam.</summary>
     private static void Reference(Balancer balancer, SmallNet net)
     {

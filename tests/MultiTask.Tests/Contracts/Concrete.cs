@@ -2,6 +2,7 @@ using System.Reflection;
 using MultiTask.Sharing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 
 namespace MultiTask.Tests.Contracts;
 
@@ -14,7 +15,7 @@ internal static class Concrete
 
     public static TheoryData<Type> TheoryOf<T>() => new(TypesOf<T>());
 
-    /// <summary>A balancer for tasks, with default options; a decorator gets each of some inner balancers in turn.</summary>
+    /// <summary>A balancer for tasks, with default options; a decorator gets <c>MGDA</c>, and <c>DWA</c> where it takes loss weights.</summary>
     /// <param name="type">The balancer's type.</param>
     /// <param name="tasks">The tasks.</param>
     /// <param name="losses">What gives losses to balancers that look at data themselves.</param>
@@ -44,8 +45,13 @@ internal static class Concrete
         object? Given(Type parameter) =>
             parameter == typeof(Encoder) ? encoder()
             : parameter == typeof(Func<Encoder>) ? encoder
+            : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? Stack()
+            : parameter == typeof(IReadOnlyList<Encoder>) ? Stack()()
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
             : Argument(parameter, tasks);
+
+        // Two layers, the second of which reads and gives four numbers, as the encoders of the contracts do.
+        Func<IReadOnlyList<Encoder>> Stack() => () => [encoder(), Sequential(Linear(4, 4, dtype: ScalarType.Float64), Tanh())];
 
         var constructor = type.GetConstructors()
             .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Given(p.ParameterType) is not null))

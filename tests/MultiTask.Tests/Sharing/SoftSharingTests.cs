@@ -3,6 +3,7 @@ using MultiTask.Balancing;
 using MultiTask.Sharing;
 using MultiTask.Tests.Contracts;
 using MultiTask.Tests.Fixtures;
+using MultiTask.Tests.Training;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -137,6 +138,132 @@ public sealed class SoftSharingTests : IDisposable
         FluentActions.Invoking(() => new SoftSharing(Names, TrunkContract.Tower, new L2Distance(1), name => name == "2.bias" ? weight : 1))
             .Should().Throw<ArgumentException>().WithMessage($"*'2.bias'*non-negative*{weight}*");
 
+    [Fact]
+    public void A_schedule_warms_the_penalty_up_and_is_part_of_the_state()
+    {
+        using var trunk = Scheduled();
+        Spread(trunk);
+        using var plain = new SoftSharing(Names, TrunkContract.Tower, new L2Distance(0.5));
+        Copy(trunk, plain);
+        var full = plain.Penalty()!.item<double>();
+        trunk.Penalty()!.item<double>().Should().Be(0);
+        trunk.EndStep(0.1);
+        trunk.EndStep(0.1);
+        trunk.EndEpoch();
+        trunk.Penalty()!.item<double>().Should().BeApproximately(12 * full, 1e-9 * full);
+        using var other = Scheduled();
+        other.load_state_dict(trunk.state_dict());
+        other.Penalty()!.item<double>().Should().Be(trunk.Penalty()!.item<double>());
+        trunk.state_dict().Keys.Should().Contain("clock.steps").And.Contain("clock.epochs");
+        static SoftSharing Scheduled() => new(Names, TrunkContract.Tower, new L2Distance(0.5), schedule: clock => clock.Steps + (10 * clock.Epochs));
+    }
+
+    [Fact]
+    public void Proximal_steps_and_gradient_steps_differ_by_the_square_of_the_rate()
+    {
+        double Difference(double rate)
+        {
+            using var one = new SoftSharing(Names, () => Linear(2, 1, dtype: ScalarType.Float64), new L2Distance(1), name => name == "bias" ? 0 : 2, proximal: true);
+            using var two = new SoftSharing(Names, () => Linear(2, 1, dtype: ScalarType.Float64), new L2Distance(1), name => name == "bias" ? 0 : 2);
+            Spread(one);
+            Copy(one, two);
+            one.Penalty().Should().BeNull();
+            one.EndStep(rate);
+            two.Penalty()!.backward();
+            using var optimizer = optim.SGD(two.parameters().ToList(), rate);
+            optimizer.step();
+            two.EndStep(rate);
+            return one.parameters().Zip(two.parameters(), (p, q) => (p - q).abs().max().item<double>()).Max();
+        }
+
+        manual_seed(4);
+        var far = Difference(1e-3);
+        manual_seed(4);
+        (far / Difference(1e-4)).Should().BeInRange(50, 150);
+        far.Should().BeGreaterThan(0);
+    }
+
+    [Fact]
+    public void A_parameter_that_is_frozen_in_one_tower_stays_as_it_is()
+    {
+        using var trunk = new SoftSharing(Names, () => Linear(2, 1, dtype: ScalarType.Float64), new L2Distance(1), proximal: true);
+        Spread(trunk);
+        trunk.TaskParameters("b").First().requires_grad_(false);
+        var before = trunk.state_dict().ToDictionary(p => p.Key, p => p.Value.Values());
+        trunk.EndStep(0.5);
+        trunk.state_dict().Where(p => p.Value.Values().SequenceEqual(before[p.Key])).Select(p => p.Key)
+            .Should().Equal(Names.Select(t => $"towers.{t}.weight"));
+    }
+
+    [Fact]
+    public void The_trainer_moves_the_clocks_and_makes_the_steps()
+    {
+        using var data = Rig.Data();
+        manual_seed(1);
+        var penalty = new LearnedCovariance(1e4, everySteps: 4);
+        var seen = new List<SharingClock>();
+        using var model = new MultiTaskModel(
+            new SoftSharing(Rig.Tasks, () => Rig.Encoder(), penalty, name => name.EndsWith("weight", StringComparison.Ordinal) ? 1 : 0, Seen, proximal: true),
+            Rig.LearningTasks()).to(ScalarType.Float64);
+        var start = model.Trunk.TaskParameters("a").First().norm().item<double>();
+        using var trainer = new Trainer(model, new EqualWeights(), p => optim.SGD(p, 0.1));
+        trainer.Fit(data.Batches(6, shuffle: false), options: new() { Epochs = 3 });
+        seen.Last().Should().Be(new SharingClock(5, 2), "two steps an epoch");
+        penalty.Correlations["a"]["b"].Should().NotBe(0);
+        model.Trunk.TaskParameters("a").First().norm().item<double>().Should().BeLessThan(0.5 * start);
+        double Seen(SharingClock clock)
+        {
+            seen.Add(clock);
+            return 1;
+        }
+    }
+
+    [Fact]
+    public void With_few_samples_the_excess_risk_is_less_than_that_of_tasks_alone()
+    {
+        Func<SharingPenalty>[] penalties =
+        [
+            () => new L2Distance(2),
+            () => new MeanRegularization(6, 0.1),
+            () => new GraphLaplacian(2, [("a", "b", 1), ("b", "c", 1), ("c", "d", 1), ("d", "a", 1)]),
+            () => new LearnedCovariance(1),
+            () => new TraceNorm(4),
+        ];
+        double Risk(Func<SharingPenalty> penalty) => Enumerable.Range(1, 3).Average(seed =>
+        {
+            var tasks = new LinearTasks(4, samples: 5, seed, apart: 0.2, noise: 1);
+            return tasks.Risk(tasks.Train(penalty(), steps: 120, rate: 0.03, proximal: true, epoch: 20));
+        });
+        var single = Risk(() => new L2Distance(0));
+        penalties.Should().AllSatisfy(penalty => Risk(penalty).Should().BeLessThan(0.6 * single, penalty().GetName()));
+    }
+
+    [Fact]
+    public void Convolutions_share_too()
+    {
+        using var trunk = new SoftSharing(
+            Names, () => Sequential(Conv2d(2, 3, 3, padding: 1), ReLU(), AdaptiveAvgPool2d(1), Flatten()), new TraceNorm(0.1, TensorFlattening.Tucker));
+        trunk.call(randn(4, 2, 5, 5)).For("b").shape.Should().Equal(4, 3);
+        var penalty = trunk.Penalty()!;
+        penalty.backward();
+        trunk.parameters().Should().AllSatisfy(p => p.grad!.isfinite().all().item<bool>().Should().BeTrue());
+    }
+
+    [Fact]
+    public void Refuses_schedules_and_steps_that_are_none()
+    {
+        Making(_ => -1).Should().Throw<ArgumentException>().WithMessage("*`schedule`*non-negative*-1*");
+        Making(_ => double.NaN).Should().Throw<ArgumentException>().WithMessage("*`schedule`*NaN*");
+        using var trunk = Making(clock => 1 - clock.Steps)();
+        trunk.EndStep(0.1);
+        trunk.EndStep(0.1);
+        trunk.Invoking(t => t.Penalty()).Should().Throw<ArgumentException>().WithMessage("*`schedule`*-1*");
+        trunk.Invoking(t => t.EndStep(-1)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`learningRate`*-1*");
+        FluentActions.Invoking(() => new SoftSharing(Names, TrunkContract.Tower, new Smooth(), proximal: true))
+            .Should().Throw<ArgumentException>().WithMessage("*ProximalPenalty*Smooth*");
+        static Func<SoftSharing> Making(Func<SharingClock, double> schedule) => () => new(Names, TrunkContract.Tower, new L2Distance(1), schedule: schedule);
+    }
+
     private static MultiTaskModel Model(Trunk trunk)
     {
         var model = new MultiTaskModel(trunk, Names.Select(t => LearningTask.Regression(t, Linear(4, 1))));
@@ -175,5 +302,10 @@ public sealed class SoftSharingTests : IDisposable
             model.Penalty()?.backward();
             optimizer.step();
         }
+    }
+
+    private sealed class Smooth() : SharingPenalty(nameof(Smooth))
+    {
+        public override Tensor Of(SharedLayer layer) => layer.Stacked().square().sum();
     }
 }

@@ -278,4 +278,28 @@ public sealed class FaultTests
 
         public override Tensor forward(Tensor input) => fc.call(input.detach());
     }
+
+    /// <summary>The step has been made when the balancer finds the fault; it used to end the run without a word of where, whatever the policy.</summary>
+    [Fact]
+    public void A_fault_that_the_balancer_finds_after_the_step_follows_the_policy()
+    {
+        using var data = Rig.Data();
+        using var model = Rig.Model();
+        using var balancer = new LooksBack();
+        using var trainer = new Trainer(model, balancer, Rig.Sgd());
+        trainer.Invoking(t => t.Fit(data.Batches(4), options: new() { Epochs = 1 }))
+            .Should().Throw<NonFiniteException>().WithMessage("*'a'*loss after the step*in epoch 0, step 1.");
+
+        var reports = new List<StepReport>();
+        var hook = new Hook(step: (_, report) => reports.Add(report));
+        trainer.Fit(data.Batches(4), options: new() { Epochs = 1, OnNonFinite = NonFinitePolicy.SkipStep, Callbacks = [hook] });
+        reports.Should().HaveCount(3).And.OnlyContain(r => !r.Skipped && r.Fault != null && r.Losses.Count == 3);
+    }
+
+    private sealed class LooksBack() : LossWeighting(nameof(LooksBack))
+    {
+        public override double[] Weigh(TaskMap<double> losses) => [.. losses.Tasks.Select(_ => 1.0)];
+
+        public override void EndStep(Func<TaskMap<Tensor>> losses) => throw new NonFiniteException("a", "loss after the step", double.NaN);
+    }
 }

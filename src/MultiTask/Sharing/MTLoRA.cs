@@ -1,0 +1,151 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MultiTask.Sharing;
+
+/// <summary>A backbone, frozen or trained, whose dense layers get low-rank updates: one for all tasks, and one for each task.</summary>
+/// <remarks>
+/// <para>
+/// Hu et al., <i>LoRA: Low-Rank Adaptation of Large Language Models</i> (ICLR 2022); Agiza et al., <i>MTLoRA: A Low-Rank Adaptation Approach
+/// for Efficient Multi-Task Learning</i> (CVPR 2024): Wx + s B A x + s Bₜ Aₜ x in each <c>Linear</c> of the backbone. A starts as a new dense layer does, B at
+/// 0, so the trunk starts as the backbone, and with both ranks 0 it is the backbone. Rank 8 and s = 2 are the authors' defaults.
+/// </para>
+/// <para>
+/// The paper gives tasks updates of their own only in the last block of each stage, so that one pass serves all tasks, and
+/// their path there lacks the shared update; here, as in the variant <i>matrixv2</i> of the authors' code, the two add up, in every layer, and
+/// the backbone runs once for each task that is asked for. It freezes the
+/// backbone but for normalisation and biases; here the backbone is trained unless <c>frozen</c> says otherwise, because a new one would
+/// never learn, and a frozen one stays wholly as it is, in evaluation mode. Dropout of updates is left out. Layers that run
+/// inside native modules (<c>MultiheadAttention</c>, <c>TransformerEncoderLayer</c>) are not <c>Linear</c> modules, and keep their weights.
+/// </para>
+/// </remarks>
+public sealed class MTLoRA : Trunk
+{
+    private readonly nn.Module backbone;
+    private readonly Encoder encode;
+    private readonly NamedModules<LowRank> shared;
+    private readonly NamedModules<NamedModules<LowRank>> own;
+    private readonly bool frozen;
+    private readonly int rank;
+    private string? current;
+
+    /// <summary>A backbone with low-rank updates.</summary>
+    /// <param name="tasks">The tasks' names.</param>
+    /// <param name="backbone">Has at least one <c>Linear</c>. From here on it belongs to the trunk.</param>
+    /// <param name="rank">The rank of each task's own updates, 0 or more; 8 by default.</param>
+    /// <param name="sharedRank">The rank of the updates that all tasks share, 0 or more; 8 by default.</param>
+    /// <param name="scale">s > 0, the factor of the updates; 2 by default.</param>
+    /// <param name="frozen">Whether the backbone stays as it is: its parameters then need no gradients.</param>
+    /// <exception cref="ArgumentException">The backbone has no <c>Linear</c>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A rank is negative, or the scale is not positive and finite.</exception>
+    public MTLoRA(IEnumerable<string> tasks, Encoder backbone, int rank = 8, int sharedRank = 8, double scale = 2, bool frozen = false)
+        : base(nameof(MTLoRA))
+    {
+        ArgumentNullException.ThrowIfNull(backbone);
+        Check(rank, nameof(rank));
+        Check(sharedRank, nameof(sharedRank));
+        if (!(scale > 0) || !double.IsFinite(scale))
+        {
+            throw new ArgumentOutOfRangeException(nameof(scale), $"`scale` should be positive and finite. Found {scale}.");
+        }
+
+        this.backbone = backbone.Module;
+        encode = backbone;
+        (this.rank, this.frozen) = (rank, frozen);
+        var layers = Layers(backbone.Module);
+        if (layers.Length == 0)
+        {
+            throw new ArgumentException("`backbone` should have at least one Linear. Found none.", nameof(backbone));
+        }
+
+        shared = Updates(layers, sharedRank, scale);
+        own = new(tasks, _ => Updates(layers, rank, scale));
+        foreach (var (name, layer) in layers)
+        {
+            layer.register_forward_hook((_, input, output) => Updated(name, input, output));
+        }
+
+        if (frozen)
+        {
+            Frozen.Freeze(this.backbone);
+        }
+
+        RegisterComponents();
+    }
+
+    /// <summary>A backbone with low-rank updates.</summary>
+    /// <param name="tasks">The tasks.</param>
+    /// <param name="backbone">Has at least one <c>Linear</c>. From here on it belongs to the trunk.</param>
+    /// <param name="rank">The rank of each task's own updates, 0 or more; 8 by default.</param>
+    /// <param name="sharedRank">The rank of the updates that all tasks share, 0 or more; 8 by default.</param>
+    /// <param name="scale">s > 0, the factor of the updates; 2 by default.</param>
+    /// <param name="frozen">Whether the backbone stays as it is: its parameters then need no gradients.</param>
+    /// <exception cref="ArgumentException">The backbone has no <c>Linear</c>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A rank is negative, or the scale is not positive and finite.</exception>
+    public MTLoRA(IEnumerable<LearningTask> tasks, Encoder backbone, int rank = 8, int sharedRank = 8, double scale = 2, bool frozen = false)
+        : this(tasks.Select(t => t.Name), backbone, rank, sharedRank, scale, frozen)
+    {
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyCollection<string> Tasks => own.Names;
+
+    /// <summary>The backbone, unless it is frozen, and the updates that all tasks share.</summary>
+    public override IEnumerable<Parameter> SharedParameters() => (frozen ? [] : backbone.parameters()).Concat(shared.parameters());
+
+    /// <summary>The task's updates.</summary>
+    /// <param name="task">The task's name.</param>
+    public override IEnumerable<Parameter> TaskParameters(string task) => own.Of(task).parameters();
+
+    /// <inheritdoc/>
+    public override void train(bool train = true)
+    {
+        base.train(train);
+        if (frozen)
+        {
+            backbone.eval();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Representation forward(Inputs input) => rank == 0 ? new(encode.Encode(input)) : new(task => Encode(task, input));
+
+    private Tensor Encode(string task, Inputs input)
+    {
+        own.Of(task);
+        current = task;
+        try
+        {
+            return encode.Encode(input);
+        }
+        finally
+        {
+            current = null;
+        }
+    }
+
+    private Tensor Updated(string layer, Tensor input, Tensor output)
+    {
+        var updates = new[] { shared.Find(layer), current is null ? null : own.Of(current).Find(layer) };
+        return updates.OfType<LowRank>().Aggregate(output, (sum, update) => sum + update.call(input));
+    }
+
+    /// <summary>The dense layers by name: their path, with underscores, as a part of a state key has no dot.</summary>
+    private static (string Name, Linear Layer)[] Layers(nn.Module backbone) => backbone is Linear alone
+        ? [("linear", alone)]
+        : [.. backbone.named_modules().Where(m => m.module is Linear).Select(m => (m.name.Replace('.', '_'), (Linear)m.module))];
+
+    private static NamedModules<LowRank> Updates((string Name, Linear Layer)[] layers, int rank, double scale)
+    {
+        var byName = layers.ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
+        return new(rank == 0 ? [] : layers.Select(layer => layer.Name), name => new(byName[name], rank, scale));
+    }
+
+    private static void Check(int rank, string argument)
+    {
+        if (rank < 0)
+        {
+            throw new ArgumentOutOfRangeException(argument, $"`{argument}` should be non-negative. Found {rank}.");
+        }
+    }
+}
