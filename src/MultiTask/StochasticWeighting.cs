@@ -1,4 +1,5 @@
 using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using static TorchSharp.torch;
 

@@ -1,3 +1,5 @@
+using MultiTask.Diagnostics;
+
 namespace MultiTask.Balancing;
 
 /// <summary>How an adaptive optimizer scales a gradient: m / (√v + ε), with m and v what is left of the gradients and their squares.</summary>

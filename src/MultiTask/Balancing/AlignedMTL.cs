@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;
@@ -57,7 +58,7 @@ public sealed class AlignedMTL : GramianWeighting
         var weights = new double[gramian.Count];
         foreach (var (value, vector) in pairs)
         {
-            var coordinate = Math.Sqrt(squared / value) * SymmetricEigen.Dot(vector, preferred);
+            var coordinate = Math.Sqrt(squared / value) * Dense.Dot(vector, preferred);
             for (var i = 0; i < rows.Length; i++)
             {
                 weights[rows[i]] += coordinate * vector[i];

@@ -56,12 +56,7 @@ public sealed class AutoLambda : Balancer
         long seed = 0)
         : base(nameof(AutoLambda))
     {
-        if (!double.IsFinite(initial))
-        {
-            throw new ArgumentOutOfRangeException(nameof(initial), $"`initial` should be finite. Found {initial}.");
-        }
-
-        lambda = new(tasks, initial, Arguments.Positive(rate, nameof(rate)));
+        lambda = new(tasks, Arguments.Finite(initial, nameof(initial)), Arguments.Positive(rate, nameof(rate)));
         this.stepSize = Arguments.Positive(stepSize, nameof(stepSize));
         this.primary = [.. primary ?? lambda.Tasks];
         TaskNames.Index(this.primary);

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;

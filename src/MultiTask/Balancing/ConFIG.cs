@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;
@@ -49,8 +50,8 @@ public sealed class ConFIG : GramianWeighting
         }
 
         // ‖U⁺ b‖² = bᵀ (U Uᵀ)⁺ b = b · x.
-        var squared = SymmetricEigen.Dot(x, b);
-        var step = SymmetricEigen.Dot(Lengths(units.Norms), projections);
+        var squared = Dense.Dot(x, b);
+        var step = Dense.Dot(Lengths(units.Norms), projections);
         return units.ToWeights(x, step / squared);
     }
 

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;
@@ -37,12 +38,7 @@ public sealed class ConicGrad : GramianWeighting
     public ConicGrad(double c = 0.5, TaskMap<double>? preferences = null)
         : base(nameof(ConicGrad))
     {
-        if (!(c is >= 0 and <= 1))
-        {
-            throw new ArgumentOutOfRangeException(nameof(c), $"`c` should be in [0, 1]. Found {c}.");
-        }
-
-        this.c = c;
+        this.c = Arguments.Fraction(c, nameof(c));
         this.preferences = new(preferences, nameof(ConicGrad));
     }
 

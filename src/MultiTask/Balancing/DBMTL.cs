@@ -1,4 +1,4 @@
-using MultiTask.Numerics;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;
@@ -44,7 +44,6 @@ public sealed class DBMTL : LossTransform
     public override TaskMap<Tensor> Transform(TaskMap<Tensor> losses)
     {
         ArgumentNullException.ThrowIfNull(losses);
-        PositiveLosses.Expect(HostValues.Of(losses), nameof(DBMTL));
-        return losses.Map((_, loss) => loss.log());
+        return PositiveLosses.Logarithms(losses, nameof(DBMTL));
     }
 }

@@ -21,12 +21,7 @@ public sealed class DWA : LossWeighting
     public DWA(IEnumerable<string> tasks, double temperature = 2)
         : base(nameof(DWA))
     {
-        if (!(temperature > 0) || !double.IsFinite(temperature))
-        {
-            throw new ArgumentOutOfRangeException(nameof(temperature), $"`temperature` should be positive and finite. Found {temperature}.");
-        }
-
-        this.temperature = temperature;
+        this.temperature = Arguments.Positive(temperature, nameof(temperature));
         epochs = new(tasks, length: 4, initial: 0);
         RegisterComponents();
     }

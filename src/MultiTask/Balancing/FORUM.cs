@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using MultiTask.Training;
 using TorchSharp.Modules;

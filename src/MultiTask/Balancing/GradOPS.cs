@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;
@@ -32,9 +33,7 @@ public sealed class GradOPS : GramianWeighting
     public GradOPS(double alpha = 0)
         : base(nameof(GradOPS))
     {
-        this.alpha = double.IsFinite(alpha)
-            ? alpha
-            : throw new ArgumentOutOfRangeException(nameof(alpha), $"`alpha` should be finite. Found {alpha}.");
+        this.alpha = Arguments.Finite(alpha, nameof(alpha));
     }
 
     /// <inheritdoc/>
@@ -84,7 +83,7 @@ public sealed class GradOPS : GramianWeighting
         var n = definite.GetLength(0);
         for (var i = 0; i < n; i++)
         {
-            definite[i, i] += 4 * 2.2e-16 * n;
+            definite[i, i] += 4 * Dense.Epsilon * n;
         }
 
         return definite;

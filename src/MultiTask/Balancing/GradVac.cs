@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+using MultiTask.Numerics;
 
 namespace MultiTask.Balancing;
 
@@ -37,12 +38,7 @@ public sealed class GradVac : GramianWeighting
     public GradVac(IEnumerable<string> tasks, double beta = 1e-2, long seed = 0)
         : base(nameof(GradVac))
     {
-        if (!(beta is >= 0 and <= 1))
-        {
-            throw new ArgumentOutOfRangeException(nameof(beta), $"`beta` should be in [0, 1]. Found {beta}.");
-        }
-
-        this.beta = beta;
+        this.beta = Arguments.Fraction(beta, nameof(beta));
         targets = new(tasks, initial: 0);
         draws = new(seed);
         RegisterComponents();
@@ -97,7 +93,6 @@ public sealed class GradVac : GramianWeighting
     /// <summary>gᵢ as changed so far, c in the basis g₁ … gₘ.</summary>
     private sealed class Vaccinated(Gramian g, int i)
     {
-        private const double Epsilon = 2.2e-16;
         private const double MostGrowth = 1e6;
         private double[] products = [.. Enumerable.Range(0, g.Count).Select(k => g[i, k])];
 
@@ -143,7 +138,7 @@ public sealed class GradVac : GramianWeighting
                 length += Math.Abs(Coordinates[k]) * g.Norm(k);
             }
 
-            var resolution = 4 * Epsilon * g.Count;
+            var resolution = 4 * Dense.Epsilon * g.Count;
             var norm = squared > resolution * length * length ? Math.Sqrt(squared) : 0;
             rounding = resolution * length / norm;
             return norm;

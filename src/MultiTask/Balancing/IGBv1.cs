@@ -20,9 +20,7 @@ public sealed class IGBv1 : LossWeighting
     public IGBv1(IEnumerable<string> tasks, int baseEpoch = 1)
         : base(nameof(IGBv1))
     {
-        base_losses = new(tasks, baseEpoch >= 0
-            ? baseEpoch
-            : throw new ArgumentOutOfRangeException(nameof(baseEpoch), $"`baseEpoch` should be non-negative. Found {baseEpoch}."));
+        base_losses = new(tasks, Arguments.NonNegative(baseEpoch, nameof(baseEpoch)));
         RegisterComponents();
     }
 

@@ -1,3 +1,5 @@
+using MultiTask.Diagnostics;
+
 namespace MultiTask.Balancing;
 
 /// <summary>Krum: the gradient that lies closest to most of the others, or the mean of a few such.</summary>
@@ -21,9 +23,7 @@ public sealed class Krum : GramianWeighting
     public Krum(int byzantine = 1, int selected = 1)
         : base(nameof(Krum))
     {
-        this.byzantine = byzantine >= 0
-            ? byzantine
-            : throw new ArgumentOutOfRangeException(nameof(byzantine), $"`byzantine` should be non-negative. Found {byzantine}.");
+        this.byzantine = Arguments.NonNegative(byzantine, nameof(byzantine));
         this.selected = selected >= 1
             ? selected
             : throw new ArgumentOutOfRangeException(nameof(selected), $"`selected` should be positive. Found {selected}.");

@@ -1,4 +1,3 @@
-using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;
@@ -27,7 +26,6 @@ public sealed class LogLosses : LossTransform
     public override TaskMap<Tensor> Transform(TaskMap<Tensor> losses)
     {
         ArgumentNullException.ThrowIfNull(losses);
-        PositiveLosses.Expect(HostValues.Of(losses), nameof(LogLosses));
-        return losses.Map((_, loss) => loss.log());
+        return PositiveLosses.Logarithms(losses, nameof(LogLosses));
     }
 }

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

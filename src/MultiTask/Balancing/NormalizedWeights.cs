@@ -1,3 +1,5 @@
+using MultiTask.Diagnostics;
+
 namespace MultiTask.Balancing;
 
 /// <summary>Another balancer's weights, scaled to a given sum, whatever its paper's scale is.</summary>

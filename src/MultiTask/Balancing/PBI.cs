@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;

@@ -1,9 +1,10 @@
+using MultiTask.Numerics;
+
 namespace MultiTask.Balancing;
 
 /// <summary>g₀ = Σ wᵢgᵢ, the gradient round which some methods look for a better one, by its inner products.</summary>
 internal sealed class ReferenceGradient
 {
-    private const double Epsilon = 2.2e-16;
 
     /// <param name="gramian">The inner products of the gradients.</param>
     /// <param name="weights">w ≥ 0.</param>
@@ -18,7 +19,7 @@ internal sealed class ReferenceGradient
             square += weights[i] * Products[i];
         }
 
-        Norm = square > 4 * Epsilon * weights.Length * Length * Length ? Math.Sqrt(square) : 0;
+        Norm = square > 4 * Dense.Epsilon * weights.Length * Length * Length ? Math.Sqrt(square) : 0;
     }
 
     /// <summary>gᵢ·g₀.</summary>

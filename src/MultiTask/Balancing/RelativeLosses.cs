@@ -33,9 +33,7 @@ public sealed class RelativeLosses : LossTransform
     public RelativeLosses(IEnumerable<string> tasks, Balancer inner, double decay = 1)
         : base(nameof(RelativeLosses), inner)
     {
-        this.decay = decay is >= 0 and <= 1
-            ? decay
-            : throw new ArgumentOutOfRangeException(nameof(decay), $"`decay` should be in [0, 1]. Found {decay}.");
+        this.decay = Arguments.Fraction(decay, nameof(decay));
         references = new(tasks, length: 1, initial: 0);
         RegisterComponents();
     }

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;
@@ -17,9 +18,7 @@ public sealed class TrimmedMean : GradientAggregator
     public TrimmedMean(int trim = 1)
         : base(nameof(TrimmedMean))
     {
-        this.trim = trim >= 0
-            ? trim
-            : throw new ArgumentOutOfRangeException(nameof(trim), $"`trim` should be non-negative. Found {trim}.");
+        this.trim = Arguments.NonNegative(trim, nameof(trim));
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using MultiTask.Diagnostics;
+
 namespace MultiTask.Balancing;
 
 /// <summary>Soft optimal uncertainty weighting: the softmax of the inverse losses.</summary>

@@ -1,5 +1,4 @@
 using MultiTask.Numerics;
-using static TorchSharp.torch;
 
 namespace MultiTask.Diagnostics;
 
@@ -16,7 +15,6 @@ namespace MultiTask.Diagnostics;
 /// </remarks>
 public sealed class GradientConflicts
 {
-    private const double Epsilon = 2.2e-16;
     private readonly TaskMap<int> rows;
     private readonly Lazy<IReadOnlyList<GradientPair>> pairs;
     private readonly Lazy<double> conditionNumber;
@@ -142,16 +140,9 @@ public sealed class GradientConflicts
             return double.PositiveInfinity;
         }
 
-        var eigenvalues = Eigenvalues(Scaled());
+        var eigenvalues = SymmetricEigen.ValuesOf(Scaled());
         var (least, greatest) = (eigenvalues[0], eigenvalues[^1]);
-        return least <= Gramian.Count * Epsilon * greatest ? double.PositiveInfinity : Math.Sqrt(greatest / least);
-    }
-
-    /// <summary>From the smallest to the greatest.</summary>
-    private static double[] Eigenvalues(double[,] symmetric)
-    {
-        using var scope = NewDisposeScope();
-        return HostValues.Of(linalg.eigvalsh(tensor(symmetric, ScalarType.Float64, CPU)));
+        return least <= Gramian.Count * Dense.Epsilon * greatest ? double.PositiveInfinity : Math.Sqrt(greatest / least);
     }
 
     private double FindGap()

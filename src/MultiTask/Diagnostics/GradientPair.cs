@@ -1,3 +1,5 @@
+using MultiTask.Numerics;
+
 namespace MultiTask.Diagnostics;
 
 /// <summary>How the gradients of two tasks get along: three numbers, for any two gradients, that do not depend on their common scale.</summary>
@@ -19,7 +21,6 @@ namespace MultiTask.Diagnostics;
 /// </param>
 public sealed record GradientPair(string First, string Second, double Cosine, double MagnitudeSimilarity, double Curvature)
 {
-    private const double Epsilon = 2.2e-16;
 
     /// <summary>Whether the angle between the two is obtuse: a step along one makes the other task worse.</summary>
     public bool Conflicts => Cosine < 0;
@@ -35,7 +36,7 @@ public sealed record GradientPair(string First, string Second, double Cosine, do
     /// <summary>With lengths in units of the longer one, and 1 ± C kept as factors: nothing overflows, and rounding has no sums to eat.</summary>
     private static double CurvatureOf(double cosine, double ratio)
     {
-        var plus = Math.Max(1 + cosine, Epsilon); // the cosine is not known better
+        var plus = Math.Max(1 + cosine, Dense.Epsilon); // the cosine is not known better
         var minus = 1 - cosine;
         var apart = (1 - ratio) * (1 - ratio);
         return plus * minus * (apart + (2 * ratio * minus)) / (apart + (2 * ratio * plus));

@@ -16,7 +16,6 @@ namespace MultiTask.Numerics;
 /// </remarks>
 internal abstract class ActiveSet
 {
-    private const double Epsilon = 2.2e-16;
     private readonly double[] lower;
     private double[] weights;
     private double[]? products;
@@ -52,7 +51,7 @@ internal abstract class ActiveSet
     protected double[] Norms { get; }
 
     /// <summary>The part of a product of what was added up that rounding may have made.</summary>
-    protected double Rounding => 4 * Epsilon * V.Length;
+    protected double Rounding => 4 * Dense.Epsilon * V.Length;
 
     /// <summary>The Gramian, positive definite but for zeros on its diagonal.</summary>
     public static double[][] Definite(Gramian g)
@@ -63,7 +62,7 @@ internal abstract class ActiveSet
             entries[i] = new double[g.Count];
             for (var j = 0; j < g.Count; j++)
             {
-                entries[i][j] = i == j ? g[i, i] * (1 + (4 * Epsilon * g.Count)) : g[i, j];
+                entries[i][j] = i == j ? g[i, i] * (1 + (4 * Dense.Epsilon * g.Count)) : g[i, j];
             }
         }
 

@@ -26,7 +26,6 @@ internal sealed record BargainingSolution(double[] Weights, int Iterations, Solv
 /// </remarks>
 internal static class Bargaining
 {
-    private const double Epsilon = 2.2e-16;
 
     /// <param name="g">The Gramian.</param>
     /// <param name="p">p > 0, one for each task.</param>
@@ -64,7 +63,7 @@ internal static class Bargaining
             }
         }
 
-        for (var ridge = 64 * Epsilon * m; ; ridge *= 16)
+        for (var ridge = 64 * Dense.Epsilon * m; ; ridge *= 16)
         {
             for (var i = 0; i < m; i++)
             {
@@ -101,7 +100,7 @@ internal static class Bargaining
             (rates, noise, targets, floored) = (new double[m], new double[m], new double[m], new bool[m]);
             beta = best = Array.ConvertAll(logR, r => Math.Exp(r / (1 + q)));
             Refresh();
-            var scale = Math.Pow(Dot(targets, beta) / Dot(rates, beta), 1 / (1 + q));
+            var scale = Math.Pow(Dense.Dot(targets, beta) / Dense.Dot(rates, beta), 1 / (1 + q));
             Move(beta, scale - 1);
         }
 
@@ -184,7 +183,7 @@ internal static class Bargaining
                 for (var j = 0; j < m; j++)
                 {
                     rates[i] += c[i, j] * beta[j];
-                    noise[i] += Epsilon * Math.Abs(c[i, j]) * beta[j];
+                    noise[i] += Dense.Epsilon * Math.Abs(c[i, j]) * beta[j];
                 }
             }
         }
@@ -200,7 +199,7 @@ internal static class Bargaining
                 if (!floored[i] || rates[i] < targets[i])
                 {
                     var digits = 8 * (1 + Math.Abs(q * Math.Log(beta[i])) + Math.Abs(logR[i]));
-                    excess = Math.Max(excess, Math.Abs(rates[i] - targets[i]) / (noise[i] + (Epsilon * digits * targets[i])));
+                    excess = Math.Max(excess, Math.Abs(rates[i] - targets[i]) / (noise[i] + (Dense.Epsilon * digits * targets[i])));
                 }
             }
 
@@ -340,29 +339,6 @@ internal static class Bargaining
             return slope;
         }
 
-        private double[] Times(double[] x)
-        {
-            var product = new double[m];
-            for (var i = 0; i < m; i++)
-            {
-                for (var j = 0; j < m; j++)
-                {
-                    product[i] += c[i, j] * x[j];
-                }
-            }
-
-            return product;
-        }
-
-        private static double Dot(double[] a, double[] b)
-        {
-            var sum = 0.0;
-            for (var i = 0; i < a.Length; i++)
-            {
-                sum += a[i] * b[i];
-            }
-
-            return sum;
-        }
+        private double[] Times(double[] x) => Dense.Times(c, x);
     }
 }

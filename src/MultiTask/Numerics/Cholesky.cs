@@ -8,7 +8,6 @@ namespace MultiTask.Numerics;
 /// </remarks>
 internal sealed class Cholesky
 {
-    private const double Epsilon = 2.2e-16;
     private readonly double[,] l;
     private int definite;
 
@@ -51,8 +50,8 @@ internal sealed class Cholesky
                 rest -= l[i, k] * l[j, k];
             }
 
-            definite += i == j && definite == i && rest >= Epsilon * row[i] ? 1 : 0;
-            l[i, j] = i == j ? Math.Sqrt(Math.Max(rest, Epsilon * row[i])) : rest / l[j, j];
+            definite += i == j && definite == i && rest >= Dense.Epsilon * row[i] ? 1 : 0;
+            l[i, j] = i == j ? Math.Sqrt(Math.Max(rest, Dense.Epsilon * row[i])) : rest / l[j, j];
         }
     }
 

@@ -16,7 +16,6 @@ internal sealed record SimplexSolution(double[] Weights, int Iterations, SolverE
 /// </remarks>
 internal static class SimplexQuadratic
 {
-    private const double Epsilon = 2.2e-16;
 
     /// <param name="q">Q, m × m; a diagonal that rounding made negative counts as 0.</param>
     /// <param name="c">c, m numbers.</param>
@@ -81,12 +80,12 @@ internal static class SimplexQuadratic
         {
             var slopes = Slopes(w);
             var smallest = Smallest();
-            var length = Dot(w, roots);
+            var length = Dense.Dot(w, roots);
             var (worst, violation) = (-1, 1.0);
             for (var j = 0; j < w.Length; j++)
             {
                 var below = slopes[smallest] - slopes[j];
-                var rounding = 8 * Epsilon * w.Length * ((length * (roots[smallest] + roots[j])) + Math.Abs(c[smallest]) + Math.Abs(c[j]));
+                var rounding = 8 * Dense.Epsilon * w.Length * ((length * (roots[smallest] + roots[j])) + Math.Abs(c[smallest]) + Math.Abs(c[j]));
                 below = members.Contains(j) ? Math.Abs(below) : below;
                 if (below > rounding * violation && !refused.Contains(j))
                 {
@@ -110,7 +109,7 @@ internal static class SimplexQuadratic
 
             // ½dᵀQd + d·slope: near the optimum the difference of the objectives themselves is all rounding.
             var moved = w.Zip(before, (now, then) => now - then).ToArray();
-            if (Dot(moved, Slopes(before)) + (Dot(moved, Times(moved)) / 2) < 0)
+            if (Dense.Dot(moved, Slopes(before)) + (Dense.Dot(moved, Times(moved)) / 2) < 0)
             {
                 return true;
             }
@@ -192,7 +191,7 @@ internal static class SimplexQuadratic
 
             double Least(int i)
             {
-                var rounding = 4 * Epsilon * w.Length * ((roots[i] * roots[i]) + (roots[r] * roots[r]) + Math.Abs(c[i]) + Math.Abs(c[r]));
+                var rounding = 4 * Dense.Epsilon * w.Length * ((roots[i] * roots[i]) + (roots[r] * roots[r]) + Math.Abs(c[i]) + Math.Abs(c[r]));
                 return rounding > 0 ? rounding : 1; // 1: all is 0, and so is the way
             }
         }
@@ -201,29 +200,6 @@ internal static class SimplexQuadratic
 
         private double[] Slopes(double[] at) => [.. Times(at).Zip(c, (product, linear) => product + linear)];
 
-        private double[] Times(double[] v)
-        {
-            var product = new double[v.Length];
-            for (var i = 0; i < v.Length; i++)
-            {
-                for (var j = 0; j < v.Length; j++)
-                {
-                    product[i] += q[i, j] * v[j];
-                }
-            }
-
-            return product;
-        }
-
-        private static double Dot(double[] a, double[] b)
-        {
-            var sum = 0.0;
-            for (var i = 0; i < a.Length; i++)
-            {
-                sum += a[i] * b[i];
-            }
-
-            return sum;
-        }
+        private double[] Times(double[] x) => Dense.Times(q, x);
     }
 }

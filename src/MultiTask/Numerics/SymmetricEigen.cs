@@ -24,7 +24,7 @@ internal sealed class SymmetricEigen
     public static SymmetricEigen Of(double[,] a)
     {
         using var scope = NewDisposeScope();
-        var (values, vectors) = linalg.eigh(tensor(a, dtype: ScalarType.Float64));
+        var (values, vectors) = linalg.eigh(tensor(a, ScalarType.Float64, CPU));
         var flat = HostValues.Of(vectors.t());
         return new(HostValues.Of(values), [.. flat.Chunk(a.GetLength(0))]);
     }
@@ -39,7 +39,7 @@ internal sealed class SymmetricEigen
         var x = new double[Values.Length];
         foreach (var (value, vector) in Significant(tolerance))
         {
-            var coordinate = Dot(vector, b) / value;
+            var coordinate = Dense.Dot(vector, b) / value;
             for (var i = 0; i < x.Length; i++)
             {
                 x[i] += coordinate * vector[i];
@@ -49,15 +49,11 @@ internal sealed class SymmetricEigen
         return x;
     }
 
-    /// <summary>vᵀ b.</summary>
-    public static double Dot(double[] v, IReadOnlyList<double> b)
+    /// <summary>The eigenvalues alone, ascending.</summary>
+    /// <param name="a">A, n × n with n ≥ 1, finite; the lower triangle is read.</param>
+    public static double[] ValuesOf(double[,] a)
     {
-        var sum = 0.0;
-        for (var i = 0; i < v.Length; i++)
-        {
-            sum += v[i] * b[i];
-        }
-
-        return sum;
+        using var scope = NewDisposeScope();
+        return HostValues.Of(linalg.eigvalsh(tensor(a, ScalarType.Float64, CPU)));
     }
 }

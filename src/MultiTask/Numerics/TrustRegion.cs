@@ -26,7 +26,6 @@ internal sealed record TrustRegionSolution(double[] Weights, double Scale, int I
 /// </remarks>
 internal static class TrustRegion
 {
-    private const double Epsilon = 2.2e-16;
 
     /// <param name="m">M, symmetric and positive semi-definite to rounding.</param>
     /// <param name="b">b.</param>
@@ -38,7 +37,7 @@ internal static class TrustRegion
         var definite = (double[,])m.Clone();
         for (var i = 0; i < b.Length; i++)
         {
-            definite[i, i] = Math.Max(0, m[i, i]) + (4 * Epsilon * b.Length * lengths[i] * lengths[i]);
+            definite[i, i] = Math.Max(0, m[i, i]) + (4 * Dense.Epsilon * b.Length * lengths[i] * lengths[i]);
         }
 
         var hull = new Hull(definite, b, radius, lengths, length);
@@ -107,7 +106,7 @@ internal static class TrustRegion
             for (var j = 0; j < b.Length; j++)
             {
                 var below = level - b[j] - (Scale * products[j]);
-                var rounding = 4 * Epsilon * b.Length * known * (lengths[smallest] + lengths[j]);
+                var rounding = 4 * Dense.Epsilon * b.Length * known * (lengths[smallest] + lengths[j]);
                 if (below > rounding && below / lengths[j] > depth && !members.Contains(j))
                 {
                     (lowest, depth) = (j, below / lengths[j]);
@@ -246,7 +245,7 @@ internal static class TrustRegion
                 least += Math.Pow(x[i] * lengths[i], 2);
             }
 
-            return Math.Sqrt(Math.Max(square, 4 * Epsilon * x.Length * least));
+            return Math.Sqrt(Math.Max(square, 4 * Dense.Epsilon * x.Length * least));
         }
     }
 }

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 
 namespace MultiTask.Sharing;
@@ -39,7 +40,7 @@ public sealed class AdaTT : Trunk
     public AdaTT(IEnumerable<string> tasks, int experts, Func<IReadOnlyList<Encoder>> expert, int shared = 0, Func<int, int, Encoder>? gate = null)
         : base(nameof(AdaTT))
     {
-        units = new(tasks, experts, shared >= 0 ? shared : throw new ArgumentOutOfRangeException(nameof(shared), $"`shared` should be non-negative. Found {shared}."), expert, gate, fusesAll: true);
+        units = new(tasks, experts, Arguments.NonNegative(shared, nameof(shared)), expert, gate, fusesAll: true);
         levels = units.Levels;
         RegisterComponents();
     }

@@ -1,5 +1,6 @@
-using TorchSharp;
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
+using TorchSharp;
 
 namespace MultiTask.Sharing;
 
@@ -46,11 +47,7 @@ public sealed class Adapters : Trunk
         int channelDimension = 1)
         : base(nameof(Adapters))
     {
-        if (bottleneck < 1)
-        {
-            throw new ArgumentOutOfRangeException(nameof(bottleneck), $"`bottleneck` should be at least 1. Found {bottleneck}.");
-        }
-
+        Arguments.AtLeastOne(bottleneck, nameof(bottleneck));
         this.stages = new(stages);
         this.frozen = frozen;
         channels = new(channelDimension);

@@ -1,7 +1,7 @@
-using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
-using TorchSharp;
 using TorchSharp.Modules;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;

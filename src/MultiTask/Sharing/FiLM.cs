@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -38,11 +39,7 @@ public sealed class FiLM : Trunk
     public FiLM(IEnumerable<string> tasks, IReadOnlyList<Encoder> stages, int embedding = 16, IReadOnlyList<int>? widths = null, int channelDimension = 1)
         : base(nameof(FiLM))
     {
-        if (embedding < 1)
-        {
-            throw new ArgumentOutOfRangeException(nameof(embedding), $"`embedding` should be at least 1. Found {embedding}.");
-        }
-
+        Arguments.AtLeastOne(embedding, nameof(embedding));
         this.stages = new(stages);
         channels = new(channelDimension);
         this.widths = Channels.Widths(this.stages, widths);

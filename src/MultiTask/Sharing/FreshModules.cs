@@ -1,4 +1,4 @@
-using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 
 namespace MultiTask.Sharing;
 

@@ -1,4 +1,4 @@
-using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -1,4 +1,3 @@
-using MultiTask.Balancing;
 using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 

@@ -1,4 +1,4 @@
-using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using static TorchSharp.torch;
 

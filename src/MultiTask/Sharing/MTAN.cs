@@ -52,11 +52,7 @@ public sealed class MTAN : Trunk
         int channelDimension = 1)
         : base(nameof(MTAN))
     {
-        if (reduction < 1)
-        {
-            throw new ArgumentOutOfRangeException(nameof(reduction), $"`reduction` should be at least 1. Found {reduction}.");
-        }
-
+        Arguments.AtLeastOne(reduction, nameof(reduction));
         this.stages = new(stages);
         channels = new(channelDimension);
         var w = this.widths = Channels.Widths(this.stages, widths);

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -42,13 +43,9 @@ public sealed class MTLoRA : Trunk
         : base(nameof(MTLoRA))
     {
         ArgumentNullException.ThrowIfNull(backbone);
-        Check(rank, nameof(rank));
-        Check(sharedRank, nameof(sharedRank));
-        if (!(scale > 0) || !double.IsFinite(scale))
-        {
-            throw new ArgumentOutOfRangeException(nameof(scale), $"`scale` should be positive and finite. Found {scale}.");
-        }
-
+        Arguments.NonNegative(rank, nameof(rank));
+        Arguments.NonNegative(sharedRank, nameof(sharedRank));
+        Arguments.Positive(scale, nameof(scale));
         this.backbone = backbone.Module;
         encode = backbone;
         (this.rank, this.frozen) = (rank, frozen);
@@ -139,13 +136,5 @@ public sealed class MTLoRA : Trunk
     {
         var byName = layers.ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
         return new(rank == 0 ? [] : layers.Select(layer => layer.Name), name => new(byName[name], rank, scale));
-    }
-
-    private static void Check(int rank, string argument)
-    {
-        if (rank < 0)
-        {
-            throw new ArgumentOutOfRangeException(argument, $"`{argument}` should be non-negative. Found {rank}.");
-        }
     }
 }

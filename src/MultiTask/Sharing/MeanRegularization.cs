@@ -1,4 +1,4 @@
-using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;

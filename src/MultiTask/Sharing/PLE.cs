@@ -1,4 +1,4 @@
-using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 
 namespace MultiTask.Sharing;

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -56,9 +57,7 @@ public sealed class Sluice : Trunk
     {
         OwnShare.Check(own);
         OwnShare.Check(last, nameof(last));
-        this.orthogonality = orthogonality >= 0 && double.IsFinite(orthogonality)
-            ? orthogonality
-            : throw new ArgumentOutOfRangeException(nameof(orthogonality), $"`orthogonality` should be non-negative and finite. Found {orthogonality}.");
+        this.orthogonality = Arguments.NonNegative(orthogonality, nameof(orthogonality));
         towers = new(tasks, stages);
         channels = new(channelDimension);
         this.widths = Checked(Channels.Widths(towers.First, widths));

@@ -19,7 +19,7 @@ public sealed class SymmetricEigenTests
             {
                 for (var j = 0; j < g.Count; j++)
                 {
-                    SymmetricEigen.Dot(eigen.Vectors[i], eigen.Vectors[j]).Should().BeApproximately(i == j ? 1 : 0, 1e-13, "{0}", sample);
+                    Dense.Dot(eigen.Vectors[i], eigen.Vectors[j]).Should().BeApproximately(i == j ? 1 : 0, 1e-13, "{0}", sample);
                     var sum = Enumerable.Range(0, g.Count).Sum(k => eigen.Values[k] * eigen.Vectors[k][i] * eigen.Vectors[k][j]);
                     sum.Should().BeApproximately(g[i, j], 1e-13 * largest, "{0}", sample);
                 }
@@ -61,7 +61,7 @@ public sealed class SymmetricEigenTests
             residual.Max(Math.Abs).Should().BeLessThan(1e-9 * eigen.Values[^1], "#{0}", k);
             foreach (var null_vector in eigen.Vectors.Take(m - Math.Min(m, rank)))
             {
-                SymmetricEigen.Dot(null_vector, x).Should().BeApproximately(0, 1e-9, "#{0}", k);
+                Dense.Dot(null_vector, x).Should().BeApproximately(0, 1e-9, "#{0}", k);
             }
         }
     }
