@@ -44,7 +44,11 @@ public abstract class Trunk : nn.Module<Inputs, Representation>
     public virtual IReadOnlyList<Mixture> Mixtures(Inputs inputs) => [];
 
     /// <summary>A scalar to add to the losses, such as soft sharing's distance between towers; <c>null</c> where there is none.</summary>
-    /// <remarks>The trainer adds its gradient after balancing, unweighted; in a loop of your own, call <c>Penalty()?.backward()</c>.</remarks>
+    /// <remarks>
+    /// It may be part of the graph of the last forward pass, so its turn is between that and the backward pass of the losses. The trainer
+    /// adds its gradient there, unbalanced, and of several batches that make a step the mean of theirs; in a loop of your own, call
+    /// <c>Penalty()?.backward(retain_graph: true)</c> before <c>balancer.Backward(…)</c>.
+    /// </remarks>
     public virtual Tensor? Penalty() => null;
 
     /// <summary>Takes note that the optimizer has made its step; trunks with a clock or a step of their own override it.</summary>

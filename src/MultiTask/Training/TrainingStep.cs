@@ -37,11 +37,6 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         {
             ExpectFiniteInputs(batches);
             Balance(batches, labels, losses);
-            if (model.Penalty() is { requires_grad: true } penalty)
-            {
-                penalty.backward();
-            }
-
             ExpectFiniteGradients(total.Tasks);
         }
         catch (Exception e)
@@ -97,12 +92,29 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
             var part = batches[0].Parts[0];
             var representation = model.Trunk.call(part.Inputs).Cut();
             var outputs = model.Outputs(representation, part.Targets.Tasks);
+            Penalize(share: 1);
             balancer.Backward(losses.Add(model.Losses(outputs, part.Targets, part.Weights), labels[0]), representation);
         }
         else
         {
-            var labelled = batches.Zip(labels).Where(b => b.Second.Count > 0);
-            balancer.Backward(labelled.Select(b => losses.Add(model.Losses(b.First), b.Second, () => model.Losses(b.First))), shared);
+            var labelled = batches.Zip(labels).Where(b => b.Second.Count > 0).ToArray();
+            balancer.Backward(labelled.Select(b => losses.Add(Losses(b.First), b.Second, () => model.Losses(b.First))), shared);
+
+            TaskMap<Tensor> Losses(MultiTaskBatch batch)
+            {
+                var own = model.Losses(batch);
+                Penalize(share: 1.0 / labelled.Length);
+                return own;
+            }
+        }
+    }
+
+    /// <summary>The penalty's gradient, before the balancer frees the graph that it may be part of.</summary>
+    private void Penalize(double share)
+    {
+        if (model.Penalty() is { requires_grad: true } penalty)
+        {
+            (penalty * share).backward(retain_graph: true);
         }
     }
 

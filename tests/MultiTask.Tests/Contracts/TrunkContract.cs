@@ -177,8 +177,8 @@ public sealed class TrunkContract : IDisposable
             {
                 using var inner = NewDisposeScope();
                 var losses = model.Losses(model.call(x), targets);
+                model.Penalty()?.backward(retain_graph: true);
                 losses.Values.Aggregate((a, b) => a + b).backward();
-                model.Penalty()?.backward();
             });
         }
 
@@ -259,8 +259,9 @@ public sealed class TrunkContract : IDisposable
             var before = model.parameters().Select(p => p.Values()).ToArray();
             var targets = Targets(6).Filter((task, _) => task != lacking);
             optimizer.zero_grad();
-            balancer.Backward(model.Losses(model.Outputs(X(6), targets.Tasks), targets), shared);
-            model.Penalty()?.backward();
+            var losses = model.Losses(model.Outputs(X(6), targets.Tasks), targets);
+            model.Penalty()?.backward(retain_graph: true);
+            balancer.Backward(losses, shared);
             optimizer.step();
             var after = model.parameters().Select(p => p.Values()).ToArray();
             after.SelectMany(v => v).Should().OnlyContain(v => double.IsFinite(v));
