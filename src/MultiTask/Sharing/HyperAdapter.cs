@@ -11,12 +11,10 @@ internal sealed class HyperAdapter : nn.Module
     private readonly HyperLinear down;
     private readonly HyperLinear up;
     private readonly HyperLinear? norm;
-    private readonly long width;
 
     public HyperAdapter(int code, int width, int bottleneck, bool layerNorm)
         : base(nameof(HyperAdapter))
     {
-        this.width = width;
         down = new(code, bottleneck, width);
         up = new(code, width, bottleneck);
         norm = layerNorm ? new(code, width) : null;
@@ -29,9 +27,12 @@ internal sealed class HyperAdapter : nn.Module
     {
         var ((toFew, few), (toAll, all)) = (down.Of(code), up.Of(code));
         var added = nn.functional.linear(nn.functional.gelu(nn.functional.linear(x, toFew, few)), toAll, all);
-        return x + (norm is null ? added : Normalized(added, norm.Of(code)));
-    }
+        if (norm is null)
+        {
+            return x + added;
+        }
 
-    private Tensor Normalized(Tensor added, (Tensor Scale, Tensor Shift) made) =>
-        nn.functional.layer_norm(added, [width], made.Scale, made.Shift);
+        var (scale, shift) = norm.Of(code);
+        return x + added.Normalized(scale, shift, eps: 1e-5);
+    }
 }

@@ -17,7 +17,8 @@ namespace MultiTask.Sharing;
 /// <para>
 /// Initial values and sizes are those of the authors' code: embeddings N(0, 1), dense layers N(0, 10⁻² ²) without bias, and a code that is
 /// normalised, of length √<c>projected</c>. Hence scale and shift start near 10⁻² √<c>projected</c>, and each number of the output by about
-/// so much from <see cref="HardSharing"/>. The paper has a third embedding, of the adapter's place within a layer, because a layer has two; here a
+/// so much from <see cref="HardSharing"/>. A step of plain gradient descent moves what is made of a code <c>projected</c> times as far as it would
+/// move weights of a task's own, so take small steps, or Adam as the authors do. The paper has a third embedding, of the adapter's place within a layer, because a layer has two; here a
 /// stage has one adapter, and who wants two makes two stages. It freezes the stack but for layer
 /// normalisation, and divides the width by 32 for <c>bottleneck</c>; here, as in <see cref="Adapters"/>, a stack is trained unless <c>frozen</c> says
 /// otherwise, a frozen one stays wholly as it is, and GELU is exact (the authors' is the approximation with tanh). The first

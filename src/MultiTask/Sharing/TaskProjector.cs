@@ -19,5 +19,6 @@ internal sealed class TaskProjector : nn.Module<Tensor, Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor task, Tensor place) => norm.call(second.call(first.call(cat([task, place], 0)).Rectified()));
+    public override Tensor forward(Tensor task, Tensor place) =>
+        second.call(first.call(cat([task, place], 0)).Rectified()).Normalized(norm.weight!, norm.bias!, norm.eps);
 }
