@@ -40,6 +40,8 @@ internal sealed class Towers : nn.Module<Inputs, Representation>
             .GroupBy(p => p.name, p => p.parameter, StringComparer.Ordinal)
             .Select(layer => (layer.Key, (IReadOnlyList<Parameter>)[.. layer]));
 
+    public Tensor Encode(string task, Inputs input) => encoders[task].Encode(input);
+
     public override Representation forward(Inputs input) => new(task => encoders[task].Encode(input));
 
     private static bool HasTwice(IEnumerable<object> items) => items.GroupBy(item => item, ReferenceEqualityComparer.Instance).Any(same => same.Count() > 1);
