@@ -74,7 +74,7 @@ public sealed class AITM : Trunk
         outputs = new(chain.Tasks, _ => Dense(1));
         RegisterComponents();
 
-        Encoder DenseAndReLU() => nn.Sequential(Dense(this.width), nn.ReLU());
+        Encoder DenseAndReLU() => nn.Sequential(Dense(this.width), new Rectification());
 
         Linear Dense(int to)
         {
@@ -202,7 +202,7 @@ public sealed class AITM : Trunk
 
         var excess = last.Zip(last.Skip(1))
             .Where(pair => pair.First is not null && pair.Second is not null)
-            .Select(pair => (pair.Second!.sigmoid() - pair.First!.sigmoid()).relu().mean())
+            .Select(pair => (pair.Second!.sigmoid() - pair.First!.sigmoid()).Rectified().mean())
             .Aggregate((Tensor?)null, (sum, next) => sum is null ? next : sum + next);
         return excess is null ? null : excess * calibration;
     }

@@ -17,7 +17,7 @@ namespace MultiTask.Sharing;
 /// </para>
 /// <para>
 /// The representation of a task is the logit of its product, <c>[n, 1]</c>, so heads are <c>Identity()</c> and tasks binary.
-/// It is found without leaving log space: of two probabilities with logits a ≤ b it is a + logσ(b + logσ(−a)), because
+/// It is found without leaving log space: of two probabilities with logits a ≤ b it is a − s(s(a) − b), with s(x) = log(1 + eˣ), because
 /// (1 − pq)/pq = e⁻ᵃ + e⁻ᵇ + e⁻ᵃ⁻ᵇ. So neither value nor gradient overflows or vanishes where a probability rounds to 0 or 1,
 /// and a later step's logit never exceeds that of an earlier one.
 /// </para>
@@ -109,6 +109,9 @@ public sealed class ESMM : Trunk
     private static Tensor Both(Tensor a, Tensor b)
     {
         var (low, high) = (minimum(a, b), maximum(a, b));
-        return low + nn.functional.logsigmoid(high + nn.functional.logsigmoid(-low));
+        return low - Softplus(Softplus(low) - high);
+
+        // log(1 + eˣ), which is x to the last bit of a double from 50 on (20, the default threshold, is enough for floats only).
+        static Tensor Softplus(Tensor x) => nn.functional.softplus(x, beta: 1, threshold: 50);
     }
 }
