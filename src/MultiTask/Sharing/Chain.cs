@@ -18,11 +18,6 @@ internal sealed class Chain
         this.trunk = trunk;
         this.towers = towers;
         steps = TaskMap.Create(towers.Tasks.Select((task, step) => (task, step)));
-        if (steps.Count == 0)
-        {
-            throw new ArgumentException("`tasks` should be the steps of a chain, at least 1. Found none.");
-        }
-
         if (trunk.Tasks is { } known)
         {
             TaskNames.ExpectKnown(Tasks, known, trunk.GetName());

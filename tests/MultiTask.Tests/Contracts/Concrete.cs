@@ -18,11 +18,13 @@ internal static partial class Concrete
     /// <param name="tasks">The tasks.</param>
     /// <param name="losses">What gives losses to balancers that look at data themselves.</param>
     /// <param name="parameters">What these differentiate by.</param>
-    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, Func<TaskMap<Tensor>> losses, IEnumerable<Parameter> parameters)
+    /// <param name="stepSize">How far those that try a step themselves go, if not as far as by default.</param>
+    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, Func<TaskMap<Tensor>> losses, IEnumerable<Parameter> parameters, double? stepSize = null)
     {
         Func<TaskMap<Tensor>> ofTasks = () => losses().Filter((task, _) => tasks.Contains(task));
         object? Given(ParameterInfo parameter) =>
             parameter.ParameterType == ofTasks.GetType() ? ofTasks
+            : parameter.Name == nameof(stepSize) && stepSize is not null ? stepSize
             : parameter.HasDefaultValue ? parameter.DefaultValue
             : parameter.ParameterType == typeof(IEnumerable<Parameter>) ? parameters
             : Argument(parameter.ParameterType, tasks);

@@ -385,7 +385,7 @@ public sealed class AITMTests : IDisposable
         FluentActions.Invoking(() => new AITM(Names, Below(), Tower, calibration: -0.5)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("`calibration` should be non-negative*Found -0.5.*");
         FluentActions.Invoking(() => new AITM(Names, Below(), Tower, width: 0)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("`width` should be at least 1. Found 0.*");
         FluentActions.Invoking(() => new AITM(Names, Below(), () => Tanh())).Should().Throw<ArgumentException>().WithMessage("*end with a Linear*Tanh*Give `width`.");
-        FluentActions.Invoking(() => new AITM(Array.Empty<string>(), Below(), Tower)).Should().Throw<ArgumentException>().WithMessage("`tasks`*Found none.");
+        FluentActions.Invoking(() => new AITM(Array.Empty<string>(), Below(), Tower)).Should().Throw<ArgumentException>().WithMessage("*at least one task. Found none.*");
         FluentActions.Invoking(() => new AITM(["click", "refund"], Below(), Tower)).Should().Throw<ArgumentException>().WithMessage("MMoE*'refund'*");
         FluentActions.Invoking(() => new AITM(Names, null!, Tower)).Should().Throw<ArgumentNullException>();
         var one = Linear(3, 3, dtype: ScalarType.Float64);

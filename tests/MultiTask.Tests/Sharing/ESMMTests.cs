@@ -285,7 +285,7 @@ public sealed class ESMMTests : IDisposable
     [Fact]
     public void Refuses_arguments_that_make_no_sense()
     {
-        FluentActions.Invoking(() => new ESMM(Array.Empty<string>(), Below(), Tower)).Should().Throw<ArgumentException>().WithMessage("`tasks` should be the steps*Found none.");
+        FluentActions.Invoking(() => new ESMM(Array.Empty<string>(), Below(), Tower)).Should().Throw<ArgumentException>().WithMessage("*at least one task. Found none.*");
         FluentActions.Invoking(() => new ESMM(["a", "a"], Below(), Tower)).Should().Throw<ArgumentException>().WithMessage("*distinct*");
         FluentActions.Invoking(() => new ESMM(["click", "refund"], Below(), Tower)).Should().Throw<ArgumentException>().WithMessage("MMoE*'click', 'cart', 'buy'*'refund'*");
         FluentActions.Invoking(() => new ESMM(Names, null!, Tower)).Should().Throw<ArgumentNullException>();
