@@ -1,5 +1,6 @@
 using FluentAssertions;
 using MultiTask.Tests.Fixtures;
+using MultiTask.Tests.Sharing;
 using MultiTask.Tests.Training;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -163,6 +164,25 @@ public sealed class TrunkContract : IDisposable
         model.to(META);
         model.state_dict().Values.Should().OnlyContain(t => t.device_type == DeviceType.META);
         model.call(zeros([3, 2], ScalarType.Float32, META)).Values.Should().OnlyContain(o => o.device_type == DeviceType.META);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Several_threads_may_run_it(Type type)
+    {
+        using var model = Model(type, Names);
+        Numbers.Spread(model);
+        model.eval();
+        var x = X(3);
+        double[] Answer(string task)
+        {
+            using var scope = NewDisposeScope();
+            using var off = no_grad();
+            return model.Outputs(x, [task])[task].Values();
+        }
+
+        var expected = Names.ToDictionary(task => task, Answer);
+        Parallel.For(0, 60, i => Answer(Names[i % Names.Length]).Should().Equal(expected[Names[i % Names.Length]]));
     }
 
     [Theory]
