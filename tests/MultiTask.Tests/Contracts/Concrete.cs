@@ -41,6 +41,8 @@ internal static partial class Concrete
     {
         object? Given(Type parameter) =>
             parameter == typeof(Encoder) ? encoder()
+            : parameter == typeof(Trunk) ? new HardSharing(encoder())
+            : parameter == typeof(Func<Encoder>) && OnTrunk(type) ? (Func<Encoder>)Tower
             : parameter == typeof(Func<Encoder>) ? encoder
             : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? Stack()
             : parameter == typeof(IReadOnlyList<Encoder>) ? Stack()()
@@ -50,6 +52,9 @@ internal static partial class Concrete
         // Two layers, the second of which reads and gives four numbers, as the encoders of the contracts do.
         Func<IReadOnlyList<Encoder>> Stack() => () => [encoder(), Sequential(Linear(4, 4, dtype: ScalarType.Float64), Tanh())];
 
+        // A tower on a trunk reads the four numbers that this gives.
+        Encoder Tower() => Linear(4, type == typeof(ESMM) ? 1 : 4, dtype: ScalarType.Float64);
+
         var constructor = type.GetConstructors()
             .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Given(p.ParameterType) is not null))
             .OrderByDescending(c => c.GetParameters().Count(p => !p.HasDefaultValue))
@@ -57,7 +62,12 @@ internal static partial class Concrete
         return (Trunk)constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue ? p.DefaultValue : Given(p.ParameterType))]);
     }
 
+    /// <summary>How many numbers a sample heads read, with encoders that give four: trunks on a trunk end in one logit.</summary>
+    public static int Width(Type trunk) => OnTrunk(trunk) ? 1 : 4;
+
     public static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(i => $"task{i}")];
+
+    private static bool OnTrunk(Type trunk) => trunk.GetConstructors().SelectMany(c => c.GetParameters()).Any(p => p.ParameterType == typeof(Trunk));
 
     private static object? Argument(Type type, IReadOnlyList<string> tasks) =>
         type == typeof(IEnumerable<string>) ? tasks

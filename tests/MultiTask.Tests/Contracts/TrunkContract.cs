@@ -307,7 +307,7 @@ public sealed class TrunkContract : IDisposable
 
     private static MultiTaskModel Model(Type type, IReadOnlyList<string> tasks)
     {
-        var model = new MultiTaskModel(Trunk(type, tasks), tasks.Select(task => LearningTask.Regression(task, Linear(4, 1))));
+        var model = new MultiTaskModel(Trunk(type, tasks), tasks.Select(task => LearningTask.Regression(task, Linear(Concrete.Width(type), 1))));
         model.to(ScalarType.Float64);
         return model;
     }
