@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -84,7 +85,7 @@ internal sealed class RoutedStacks : nn.Module
     }
 
     private static Tensor Sum(Tensor weights, int[] kept, Tensor?[] below, Experts? connections) =>
-        kept.Select(j => weights[j] * (connections?.Encode(j, below[j]!) ?? below[j]!)).Aggregate((sum, term) => sum + term);
+        MultiplyAdds.Sums(kept.Select(j => weights[j] * (connections?.Encode(j, below[j]!) ?? below[j]!)).Aggregate((sum, term) => sum + term), kept.Length);
 
     /// <summary>For each row, the columns that count: those that are not 0. Where all are 0, the first, for the shape.</summary>
     private static int[][] Kept(Tensor weights, bool prune)

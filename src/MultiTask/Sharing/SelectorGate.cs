@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -7,7 +8,7 @@ namespace MultiTask.Sharing;
 /// A gate that selects at most k of n experts: k selectors, each of which picks an expert by a binary code of smooth steps,
 /// and a softmax over the selectors.
 /// </summary>
-internal sealed class SelectorGate : nn.Module
+internal sealed class SelectorGate : nn.Module, ICounted
 {
     private const double Tiny = 1e-6;
     private readonly int experts;
@@ -58,7 +59,7 @@ internal sealed class SelectorGate : nn.Module
     public Tensor Weights(Inputs inputs)
     {
         var (chosen, weight) = Choices(inputs);
-        return (chosen * weight.softmax(-1).unsqueeze(-1)).sum(-2);
+        return MultiplyAdds.Sums((chosen * weight.softmax(-1).unsqueeze(-1)).sum(-2), selectors, this);
     }
 
     /// <summary>How undecided the selectors are, Σ over them of their entropy; the mean over samples.</summary>
