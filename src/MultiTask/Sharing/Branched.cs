@@ -116,6 +116,7 @@ public sealed class Branched : Trunk
     public Branched Split(IEnumerable<int> own, IEnumerable<IEnumerable<string>>? groups = null)
     {
         var split = new Branched(tasks, make, (names, _) => Divided(this.groups, names, own, groups));
+        split.train(training); // modes of modules within the stages follow with the copies
         foreach (var (stage, from) in split.branches.Zip(taken))
         {
             foreach (var branch in stage)

@@ -219,7 +219,7 @@ public sealed class BranchedTests : IDisposable
         using var trunk = new Branched(Abc, Dense, own: [1]);
         FluentActions.Invoking(() => trunk.call(X()).For("d")).Should().Throw<KeyNotFoundException>();
 
-        static Action Make(int[] own, string[][]? groups = null) => () => new Branched(Abc, Dense, own, groups);
+        static Func<Branched> Make(int[] own, string[][]? groups = null) => FluentActions.Invoking(() => new Branched(Abc, Dense, own, groups));
     }
 
     private static IReadOnlyList<Encoder> Dense() => [Sequential(Linear(2, 4), Tanh()), Linear(4, 4), Linear(4, 3)];
