@@ -8,8 +8,7 @@ namespace MultiTask.Diagnostics;
 internal sealed class CountedModules : IDisposable
 {
     private const string Mixing = "mixing";
-    private readonly OrderedDictionary<string, nn.Module> byName = new(StringComparer.Ordinal);
-    private readonly Dictionary<nn.Module, string> names = new(ReferenceEqualityComparer.Instance);
+    private readonly OrderedDictionary<nn.Module, string> names = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, long> costs = new(StringComparer.Ordinal);
     private readonly List<string> uncounted = [];
     private readonly List<string> watched = [];
@@ -45,9 +44,13 @@ internal sealed class CountedModules : IDisposable
     /// <summary>What was counted, module by module.</summary>
     public IEnumerable<ModuleSize> Sizes(long samples)
     {
-        foreach (var (name, module) in byName)
+        foreach (var (module, name) in names)
         {
-            yield return new(name, module.GetType().Name, Own(module).Sum(p => p.numel()), (double)costs.GetValueOrDefault(name) / samples);
+            var parameters = Own(module).Sum(p => p.numel());
+            if (parameters > 0 || costs.ContainsKey(name))
+            {
+                yield return new(name, module.GetType().Name, parameters, (double)costs.GetValueOrDefault(name) / samples);
+            }
         }
 
         if (costs.TryGetValue(Mixing, out var mixing))
@@ -69,9 +72,8 @@ internal sealed class CountedModules : IDisposable
         }
 
         var told = module is ICounted || (ours && module is ParameterDict or ParameterList);
-        if (names.TryAdd(module, name) && Own(module).Any())
+        if (names.TryAdd(module, name) && Own(module).Any() && !MultiplyAddRules.IsFree(module))
         {
-            byName.Add(name, module);
             if (MultiplyAddRules.Watch(module, cost => Add(name, cost)) is { } end)
             {
                 ends.Add(end);

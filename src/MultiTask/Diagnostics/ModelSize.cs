@@ -56,14 +56,14 @@ public sealed class ModelSize
     /// <summary>The part of the multiply-adds that running the tasks together saves, against running each alone: 1 − together / Σ alone, in [0, 1).</summary>
     public double Saved => Alone.Values.Sum() is > 0 and var apart ? Math.Max(0, 1 - (Together / apart)) : 0;
 
-    /// <summary>The modules that have parameters, in the order of the model, and what they cost when all tasks run.</summary>
+    /// <summary>The modules that have parameters or cost something, in the order of the model, and what they cost when all tasks run.</summary>
     public IReadOnlyList<ModuleSize> Modules { get; }
 
     /// <summary>Modules with parameters whose multiply-adds are not known and not counted, with their types: <c>trunk.encoder (MyAttention)</c>.</summary>
     public IReadOnlyList<string> Uncounted { get; }
 
     /// <summary>
-    /// Modules of known kinds that nobody called when all tasks ran: a branch that no task takes at evaluation; or one that is run by
+    /// Modules of kinds that cost something which nobody called when all tasks ran: a branch that no task takes at evaluation; or one that is run by
     /// <c>forward</c>, and not by <c>call</c>, and could not be counted.
     /// </summary>
     public IReadOnlyList<string> Idle { get; }

@@ -1,6 +1,6 @@
 namespace MultiTask.Diagnostics;
 
-/// <summary>The size of a module that has parameters itself, without those within it.</summary>
+/// <summary>The size of a module by itself, without those within it.</summary>
 /// <param name="Name">Its path in the model, such as <c>trunk.encoder.0</c>; <c>mixing</c> for sums of several modules' outputs.</param>
 /// <param name="Kind">The name of its type.</param>
 /// <param name="Parameters">How many numbers its parameters are.</param>

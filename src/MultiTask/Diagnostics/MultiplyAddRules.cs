@@ -7,6 +7,9 @@ namespace MultiTask.Diagnostics;
 /// <remarks>Products count; sums that are not of products, such as a bias, do not, nor does what is done number by number.</remarks>
 internal static class MultiplyAddRules
 {
+    /// <summary>Whether a module with parameters counts 0: a look-up, or something done number by number.</summary>
+    public static bool IsFree(nn.Module module) => module is Embedding or EmbeddingBag or NormBase or LayerNorm or GroupNorm or PReLU;
+
     /// <summary>Watches the calls of a module.</summary>
     /// <param name="module">The module.</param>
     /// <param name="add">Told of each call.</param>
@@ -16,12 +19,10 @@ internal static class MultiplyAddRules
         Linear m => One(m, add, (_, y) => y.numel() * m.in_features),
         Convolution { transposed: true } m => One(m, add, (x, _) => x.numel() * (m.weight!.numel() / m.in_channels)),
         Convolution m => One(m, add, (_, y) => y.numel() * (m.weight!.numel() / m.out_channels)),
-        Embedding or NormBase or LayerNorm or GroupNorm or PReLU => One((nn.Module<Tensor, Tensor>)module, add, (_, _) => 0),
         TransformerEncoderLayer m => One(m, add, (x, _) => Encoder(m, x)),
         Bilinear m => m.register_forward_hook((_, _, _, y) => Counted(y, add, y.numel() * m.in1_features * (m.in2_features + 1))).remove,
         RNNCell or GRUCell => ((nn.Module<Tensor, Tensor, Tensor>)module).register_forward_hook((_, x, _, y) => Counted(y, add, Recurrent(module, x))).remove,
         Transformer m => m.register_forward_hook((_, source, target, y) => Counted(y, add, Encoder(m, source, "encoder.") + Decoder(m, target, source, "decoder."))).remove,
-        EmbeddingBag m => m.register_forward_hook((_, _, _, _, y) => Counted(y, add, 0)).remove,
         TransformerEncoder m => m.register_forward_hook((_, x, _, _, y) => Counted(y, add, Encoder(m, x))).remove,
         RNN m => m.register_forward_hook((_, x, _, y) => Counted(y, add, Recurrent(m, x))).remove,
         GRU m => m.register_forward_hook((_, x, _, y) => Counted(y, add, Recurrent(m, x))).remove,

@@ -7,24 +7,24 @@ using static TorchSharp.torch.nn;
 namespace MultiTask.Tests.Contracts;
 
 /// <summary>Finds the concrete types of the library and makes instances of them: nobody keeps a list.</summary>
-internal static class Concrete
+internal static partial class Concrete
 {
     public static IEnumerable<Type> TypesOf<T>() => typeof(Balancer).Assembly.GetTypes()
         .Where(t => t.IsPublic && !t.IsAbstract && t.IsAssignableTo(typeof(T)))
         .OrderBy(t => t.Name, StringComparer.Ordinal);
-
-    public static TheoryData<Type> TheoryOf<T>() => new(TypesOf<T>());
 
     /// <summary>A balancer for tasks, with default options; a decorator gets <c>MGDA</c>, and <c>DWA</c> where it takes loss weights.</summary>
     /// <param name="type">The balancer's type.</param>
     /// <param name="tasks">The tasks.</param>
     /// <param name="losses">What gives losses to balancers that look at data themselves.</param>
     /// <param name="parameters">What these differentiate by.</param>
-    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, Func<TaskMap<Tensor>> losses, IEnumerable<Parameter> parameters)
+    /// <param name="stepSize">How far those that try a step themselves go, if not as far as by default.</param>
+    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, Func<TaskMap<Tensor>> losses, IEnumerable<Parameter> parameters, double? stepSize = null)
     {
         Func<TaskMap<Tensor>> ofTasks = () => losses().Filter((task, _) => tasks.Contains(task));
         object? Given(ParameterInfo parameter) =>
             parameter.ParameterType == ofTasks.GetType() ? ofTasks
+            : parameter.Name == nameof(stepSize) && stepSize is not null ? stepSize
             : parameter.HasDefaultValue ? parameter.DefaultValue
             : parameter.ParameterType == typeof(IEnumerable<Parameter>) ? parameters
             : Argument(parameter.ParameterType, tasks);
@@ -35,9 +35,6 @@ internal static class Concrete
             .First();
         return (Balancer)constructor.Invoke([.. constructor.GetParameters().Select(Given)]);
     }
-
-    /// <summary>A balancer for tasks of a small network, on whose data it may look.</summary>
-    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, SmallNet net) => Balancer(type, tasks, () => net.Losses(), net.All);
 
     /// <summary>A trunk for tasks, with default options and all encoders from one recipe.</summary>
     public static Trunk Trunk(Type type, IReadOnlyList<string> tasks, Func<Encoder> encoder)
