@@ -1,10 +1,11 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 
 /// <summary>A task's part of a dense layer: (W ⊙ Wₜ) x + b + bₜ, where W and b are the layer's. It starts as the layer.</summary>
-internal sealed class DenseFactor : nn.Module
+internal sealed class DenseFactor : nn.Module, ICounted
 {
     private readonly Parameter weight;
     private readonly Parameter? bias;
@@ -18,5 +19,5 @@ internal sealed class DenseFactor : nn.Module
     }
 
     public Tensor Of(Linear layer, Tensor input) =>
-        nn.functional.linear(input, layer.weight! * weight, bias is null ? null : layer.bias! + bias);
+        MultiplyAdds.Sums(nn.functional.linear(input, layer.weight! * weight, bias is null ? null : layer.bias! + bias), layer.in_features, this);
 }

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
@@ -26,7 +27,8 @@ internal sealed class HyperAdapter : nn.Module
     public Tensor Adapt(Tensor code, Tensor x)
     {
         var ((toFew, few), (toAll, all)) = (down.Of(code), up.Of(code));
-        var added = nn.functional.linear(nn.functional.gelu(nn.functional.linear(x, toFew, few)), toAll, all);
+        var within = MultiplyAdds.Sums(nn.functional.linear(x, toFew, few), toFew.size(1), this);
+        var added = MultiplyAdds.Sums(nn.functional.linear(nn.functional.gelu(within), toAll, all), toAll.size(1), this);
         if (norm is null)
         {
             return x + added;

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -10,7 +11,7 @@ namespace MultiTask.Sharing;
 /// <remarks>
 /// A batch with one value for each channel has no variance. In training it is normalised as in evaluation, and moves nothing.
 /// </remarks>
-internal sealed class PartitionedNorm : nn.Module
+internal sealed class PartitionedNorm : nn.Module, ICounted
 {
     private const string Mean = "running_mean", Variance = "running_var", Batches = "num_batches_tracked";
     private readonly Parameter? weight;

@@ -47,6 +47,7 @@ internal static partial class Concrete
             : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? Stack()
             : parameter == typeof(IReadOnlyList<Encoder>) ? Stack()()
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
+            : parameter == typeof(IEnumerable<int>) ? new[] { 1 } // the second of the two stages
             : Argument(parameter, tasks);
 
         // Two layers, the second of which reads and gives four numbers, as the encoders of the contracts do.
