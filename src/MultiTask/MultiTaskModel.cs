@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using MultiTask.Diagnostics;
 using MultiTask.Sharing;
+using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -128,6 +129,17 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
 
     /// <summary>A scalar to add to the losses, unweighted; <c>null</c> where the trunk has none.</summary>
     public Tensor? Penalty() => trunk.Penalty();
+
+    /// <summary>Goes into training or evaluation mode; modules that are frozen (<see cref="Freezing"/>) stay in evaluation mode.</summary>
+    /// <param name="train">Whether to train; true by default.</param>
+    public override void train(bool train = true)
+    {
+        base.train(train);
+        if (train)
+        {
+            Freezing.KeepFrozenInEvaluation(this);
+        }
+    }
 
     private IEnumerable<Parameter> OwnParameters(string task) =>
         tasks[task].Head.parameters().Concat(adapters.Of(task)).Concat(trunk.TaskParameters(task)).DistinctBy(p => p.Handle);
