@@ -1,3 +1,4 @@
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Training;
@@ -16,13 +17,20 @@ public static class Freezing
     public static void Freeze(this nn.Module module)
     {
         ArgumentNullException.ThrowIfNull(module);
-        foreach (var parameter in module.parameters())
+        module.parameters().Freeze();
+        module.eval();
+    }
+
+    /// <summary>Freezes parameters and drops their gradients. A module that has no others goes into evaluation mode with the next <c>train()</c> of the model.</summary>
+    /// <param name="parameters">The parameters, such as those of a trunk that are a task's own.</param>
+    public static void Freeze(this IEnumerable<Parameter> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        foreach (var parameter in parameters.ToArray())
         {
             parameter.requires_grad = false;
             parameter.grad = null;
         }
-
-        module.eval();
     }
 
     /// <summary>Lets all parameters of a module learn again. Its mode follows with the next <c>train()</c> of the model; the trainer calls it.</summary>
@@ -30,7 +38,15 @@ public static class Freezing
     public static void Unfreeze(this nn.Module module)
     {
         ArgumentNullException.ThrowIfNull(module);
-        foreach (var parameter in module.parameters())
+        module.parameters().Unfreeze();
+    }
+
+    /// <summary>Lets parameters learn again.</summary>
+    /// <param name="parameters">The parameters, such as those of a frozen trunk that are a new task's own.</param>
+    public static void Unfreeze(this IEnumerable<Parameter> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        foreach (var parameter in parameters.ToArray())
         {
             parameter.requires_grad = true;
         }

@@ -67,7 +67,7 @@ public sealed class GradualUnfreezing : TrainerCallback
         var thawed = Thawed(epoch);
         for (var i = 0; i < groups.Length; i++)
         {
-            Array.ForEach(groups[i], i < thawed ? Freezing.Unfreeze : Freezing.Freeze);
+            Array.ForEach(groups[i], i < thawed ? module => module.Unfreeze() : module => module.Freeze());
         }
 
         trainer.Model.train();

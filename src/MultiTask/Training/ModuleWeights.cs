@@ -102,9 +102,12 @@ public static class ModuleWeights
             common.Except(taken).ToDictionary(w => w.Name, w => otherwise.Contains(w.To.Handle) ? "of other tasks, or in another order" : $"{Shape.Of(w.From)} → {Shape.Of(w.To)}"));
     }
 
-    /// <summary>The mixing parameters whose entries stand for other tasks, or for tasks in another order, than those of the source.</summary>
+    /// <summary>
+    /// The mixing parameters whose entries stand for other tasks, or for tasks in another order, than those of the source, although there are
+    /// as many; of more or fewer tasks, shapes tell.
+    /// </summary>
     private static HashSet<IntPtr> MixedOtherwise(nn.Module module, nn.Module source) =>
-        TrunkOf(module) is { MixesInOrderOfTasks: true, Tasks: { } tasks } trunk && TrunkOf(source)?.Tasks is { } others && !tasks.SequenceEqual(others)
+        TrunkOf(module) is { MixesInOrderOfTasks: true, Tasks: { } tasks } trunk && TrunkOf(source)?.Tasks is { } others && tasks.Count == others.Count && !tasks.SequenceEqual(others)
             ? [.. trunk.MixingParameters().Select(p => p.Handle)]
             : [];
 

@@ -78,6 +78,18 @@ public sealed class WeightTransferTests : IDisposable
     }
 
     [Fact]
+    public void Gates_over_a_tasks_own_experts_are_taken_over_where_the_shared_one_is_not()
+    {
+        using var old = Model(typeof(PLE), Two);
+        using var grown = Model(typeof(PLE), Three);
+        grown.TakeWeights(old).Reshaped.Should().Equal("trunk.levels.0.shared_gate.weight");
+        using var other = Model(typeof(PLE), ["sex", "age"]);
+        other.TakeWeights(old).Reshaped.Should().HaveCount(5);
+        using var same = Model(typeof(PLE), Two);
+        same.TakeWeights(old).Reshaped.Should().BeEmpty();
+    }
+
+    [Fact]
     public void A_long_list_is_cut_in_the_text()
     {
         using var old = new Net([.. Enumerable.Range(0, 8).Select(i => ($"l{i}", 1, 1))]);
