@@ -41,12 +41,15 @@ public abstract class GradientAggregator : Balancer
         if (shared.Count > 0)
         {
             var jacobian = rows.ToJacobian().Finite();
-            rows.Write(Scaled(Checked(Aggregate(jacobian), jacobian), jacobian));
+            rows.Write(Owned(Scaled(Checked(Aggregate(jacobian), jacobian), jacobian)));
         }
     }
 
     /// <inheritdoc/>
     internal override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => balanced;
+
+    /// <summary>A copy of what a method gave, which it may hold on to; none is needed where the gradient was made for nobody else.</summary>
+    private protected virtual Tensor Owned(Tensor gradient) => gradient.clone();
 
     private protected virtual Tensor Scaled(Tensor gradient, Jacobian jacobian) =>
         Scale == GradientScale.Paper ? gradient : gradient * Scale.Factor(gradient, jacobian);

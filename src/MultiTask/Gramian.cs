@@ -63,7 +63,7 @@ public sealed class Gramian
     public static Gramian Of(Jacobian jacobian)
     {
         ArgumentNullException.ThrowIfNull(jacobian);
-        var entries = Products(jacobian.Matrix);
+        var entries = RowProducts.Of(jacobian.Matrix, jacobian.Matrix);
         for (var i = 0; i < jacobian.Tasks.Count; i++)
         {
             if (!double.IsFinite(entries[i, i]))
@@ -118,20 +118,5 @@ public sealed class Gramian
         }
 
         return Math.Sqrt(Math.Max(0, squared)); // below 0 by rounding, where gradients cancel
-    }
-
-    /// <summary>J Jᵀ: the upper triangle, twice, since matrix products need not be symmetric to the last bit.</summary>
-    private static double[,] Products(Tensor jacobian)
-    {
-        var entries = RowProducts.Of(jacobian, jacobian);
-        for (var i = 0; i < entries.GetLength(0); i++)
-        {
-            for (var k = 0; k < i; k++)
-            {
-                entries[i, k] = entries[k, i];
-            }
-        }
-
-        return entries;
     }
 }

@@ -53,6 +53,9 @@ public abstract class GramianWeighting : GradientAggregator
         }
     }
 
+    /// <inheritdoc/>
+    private protected sealed override Tensor Owned(Tensor gradient) => gradient;
+
     /// <summary>The weights are scaled already.</summary>
     private protected sealed override Tensor Scaled(Tensor gradient, Jacobian jacobian) => gradient;
 

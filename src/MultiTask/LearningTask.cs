@@ -251,8 +251,7 @@ public abstract class LearningTask
         }
 
         using var scope = NewDisposeScope();
-        var present = Present(target);
-        return PresentLabels.Of(present, present, present).OfSamples(weights, ScalarType.Float64).sum().ToDouble();
+        return PresentLabels.Of(target, target, Present(target)).OfSamples(weights, ScalarType.Float64).sum().ToDouble();
     }
 
     /// <summary>
@@ -275,8 +274,8 @@ public abstract class LearningTask
 
     /// <summary>Which labels are present.</summary>
     /// <param name="target">The aligned labels.</param>
-    /// <returns>Booleans, whose shape is, or begins, the labels' shape.</returns>
-    protected virtual Tensor Present(Tensor target) => MissingLabels.Present(target);
+    /// <returns>Booleans, whose shape is, or begins, the labels' shape; or <c>null</c> where all are present.</returns>
+    protected virtual Tensor? Present(Tensor target) => MissingLabels.Any(target) ? MissingLabels.Present(target) : null;
 
     /// <summary>What the labels cost that are present, before sample weights.</summary>
     /// <param name="labels">The labels, at least one, and their outputs.</param>

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -29,7 +30,21 @@ public static class MissingLabels
     public static long Count(Tensor target)
     {
         using var scope = NewDisposeScope();
-        return CannotBeMissing(target) ? target.numel() : Present(target).sum().item<long>();
+        return Any(target) ? Present(target).sum().item<long>() : target.numel();
+    }
+
+    /// <summary>Whether a label is missing. Where none is, one number tells: this runs for each task at each step.</summary>
+    internal static bool Any(Tensor target)
+    {
+        if (CannotBeMissing(target) || target.numel() == 0)
+        {
+            return false;
+        }
+
+        using var scope = NewDisposeScope();
+        return target.is_floating_point()
+            ? double.IsNaN(target.sum().ToDouble()) && target.isnan().any().ToBoolean() // a sum may also be ∞ − ∞
+            : target.min().ToInt64() < 0 && target.eq(Class).any().ToBoolean();
     }
 
     private static bool CannotBeMissing(Tensor target) => target.dtype is ScalarType.Bool or ScalarType.Byte;

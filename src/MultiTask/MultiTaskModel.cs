@@ -74,10 +74,13 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
     /// <param name="representation">What the trunk made of the inputs, cut or not.</param>
     /// <param name="names">The tasks' names; without, all tasks.</param>
     /// <exception cref="KeyNotFoundException">There is no such task.</exception>
+    /// <exception cref="ArgumentException">A task has an adapter: its representation is another one.</exception>
     public TaskMap<Tensor> Outputs(Representation representation, IEnumerable<string>? names = null)
     {
         ArgumentNullException.ThrowIfNull(representation);
-        return TaskMap.Create((names ?? tasks.Tasks).Select(name => (name, tasks[name].Head.call(representation.For(name)))));
+        return TaskMap.Create((names ?? tasks.Tasks).Select(name => (name, tasks[name].Adapter is null
+            ? tasks[name].Head.call(representation.For(name))
+            : throw new ArgumentException($"Task '{name}' should have no adapter, or be run from the inputs: the trunk has not read what its adapter makes of them."))));
     }
 
     /// <summary>The losses of the tasks that have a label.</summary>
@@ -127,8 +130,9 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
     /// <exception cref="KeyNotFoundException">There is no such task.</exception>
     public IEnumerable<Parameter> TaskParameters(string task) => OwnParameters(task).ExceptBy(SharedParameters().Select(p => p.Handle), p => p.Handle);
 
-    /// <summary>A scalar to add to the losses, unweighted; <c>null</c> where the trunk has none.</summary>
-    public Tensor? Penalty() => trunk.Penalty();
+    /// <summary>A scalar to add to the losses, unweighted; <c>null</c> where the trunk has none, or nothing that it depends on needs a gradient.</summary>
+    /// <remarks>See <see cref="Trunk.Penalty"/>, which also tells the value of a trunk that is frozen.</remarks>
+    public Tensor? Penalty() => trunk.Penalty() is { requires_grad: true } penalty ? penalty : null;
 
     /// <summary>Goes into training or evaluation mode; modules that are frozen (<see cref="Freezing"/>) stay in evaluation mode.</summary>
     /// <param name="train">Whether to train; true by default.</param>

@@ -46,7 +46,12 @@ public sealed class Representation
     public Tensor? Shared { get; }
 
     /// <summary>The tensor that a task's head reads.</summary>
+    /// <remarks>
+    /// Computed when a task is asked for, once; what several tasks have in common, when the first of them is. It belongs to the dispose
+    /// scope that is open then, so ask for all tasks in one scope.
+    /// </remarks>
     /// <param name="task">The task's name.</param>
+    /// <exception cref="InvalidOperationException">It was computed in a dispose scope that has ended.</exception>
     public Tensor For(string task)
     {
         if (!known.TryGetValue(task, out var tensor))
@@ -54,7 +59,9 @@ public sealed class Representation
             known[task] = tensor = compute(task);
         }
 
-        return tensor;
+        return !tensor.IsInvalid
+            ? tensor
+            : throw new InvalidOperationException($"The representation of task '{task}' should be alive. Found it disposed, with the scope in which it was computed; run the trunk anew.");
     }
 
     /// <summary>

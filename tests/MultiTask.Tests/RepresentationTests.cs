@@ -11,6 +11,18 @@ public sealed class RepresentationTests : IDisposable
     public void Dispose() => scope.Dispose();
 
     [Fact]
+    public void Says_so_when_it_has_died_with_its_scope()
+    {
+        var representation = new Representation(_ => ones(2));
+        using (NewDisposeScope())
+        {
+            representation.For("a");
+        }
+
+        representation.Invoking(r => r.For("a")).Should().Throw<InvalidOperationException>().WithMessage("*task 'a'*disposed*");
+    }
+
+    [Fact]
     public void One_tensor_is_for_every_task()
     {
         var z = ones(2);

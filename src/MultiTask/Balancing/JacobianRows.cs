@@ -15,6 +15,7 @@ internal sealed class JacobianRows
     private readonly long[] sizes;
     private readonly ScalarType dtype;
     private readonly OrderedDictionary<string, double> losses = new(StringComparer.Ordinal);
+    private readonly HashSet<int> written = [];
     private Tensor? matrix;
 
     /// <param name="leaves">Distinct leaves that require gradients.</param>
@@ -73,7 +74,10 @@ internal sealed class JacobianRows
         {
             var (task, value) = other.losses.GetAt(i);
             losses[task] += value;
-            matrix![losses.IndexOf(task)].add_(other.matrix![i]);
+            if (other.written.Contains(i))
+            {
+                Put(matrix![losses.IndexOf(task)], other.matrix![i], isFirst: written.Add(losses.IndexOf(task)));
+            }
         }
 
         for (var k = 0; k < reached.Length; k++)
@@ -111,15 +115,25 @@ internal sealed class JacobianRows
         }
     }
 
-    public Jacobian ToJacobian() => new(matrix!, TaskMap.Create(losses.Select(l => (l.Key, l.Value))));
+    public Jacobian ToJacobian()
+    {
+        for (var i = 0; i < losses.Count; i++)
+        {
+            if (written.Add(i))
+            {
+                matrix![i].zero_();
+            }
+        }
+
+        return new(matrix!, TaskMap.Create(losses.Select(l => (l.Key, l.Value))));
+    }
 
     /// <summary>Accumulates a gradient, <c>[n]</c>, onto the <c>.grad</c> of the leaves that a loss has reached.</summary>
+    /// <param name="gradient">Its parts become gradients, which others will zero and add to: nobody else may hold it.</param>
     public void Write(Tensor gradient)
     {
-        // A copy, because the parts become gradients that others will zero and add to.
-        gradient = gradient.detach().clone();
-        var offset = 0L;
-        for (var k = 0; k < leaves.Count; offset += sizes[k], k++)
+        var parts = gradient.detach().split(sizes);
+        for (var k = 0; k < leaves.Count; k++)
         {
             if (!reached[k])
             {
@@ -127,7 +141,7 @@ internal sealed class JacobianRows
             }
 
             var leaf = leaves[k];
-            var part = gradient.narrow(0, offset, sizes[k]).view(leaf.shape).to(leaf.dtype);
+            var part = parts[k].view(leaf.shape).to(leaf.dtype);
             if (leaf.grad is { } present)
             {
                 present.add_(part);
@@ -148,7 +162,7 @@ internal sealed class JacobianRows
         }
     }
 
-    /// <summary>Makes rows of zeros for tasks that have none.</summary>
+    /// <summary>Makes rows for tasks that have none.</summary>
     private void Grow(IEnumerable<string> tasks)
     {
         var known = losses.Count;
@@ -160,23 +174,34 @@ internal sealed class JacobianRows
         if (losses.Count > known)
         {
             var device = leaves.Count == 0 ? CPU : leaves[0].device;
-            var more = zeros([losses.Count - known, sizes.Sum()], dtype, device);
+            var more = empty([losses.Count - known, sizes.Sum()], dtype, device);
             matrix = (matrix is null ? more : cat([matrix, more])).MoveToOuterDisposeScope();
         }
     }
 
     private void Collect(int row)
     {
+        if (leaves.Count == 0)
+        {
+            return;
+        }
+
         using var scope = NewDisposeScope();
-        var target = matrix![row];
-        var offset = 0L;
-        for (var k = 0; k < leaves.Count; offset += sizes[k], k++)
+        var isFirst = written.Add(row);
+        var parts = matrix![row].split(sizes);
+        for (var k = 0; k < leaves.Count; k++)
         {
             if (leaves[k].grad is { } gradient)
             {
                 reached[k] = true;
-                target.narrow(0, offset, sizes[k]).add_((gradient.is_sparse ? gradient.to_dense() : gradient).reshape(-1));
+                Put(parts[k], (gradient.is_sparse ? gradient.to_dense() : gradient).reshape(-1), isFirst);
+            }
+            else if (isFirst)
+            {
+                parts[k].zero_();
             }
         }
     }
+
+    private static void Put(Tensor target, Tensor values, bool isFirst) => _ = isFirst ? target.copy_(values) : target.add_(values);
 }

@@ -29,6 +29,14 @@ internal static class TaskNames
             : task;
     }
 
+    /// <summary>Refuses no tasks at all.</summary>
+    public static string[] Some(IEnumerable<string> tasks)
+    {
+        ArgumentNullException.ThrowIfNull(tasks);
+        string[] some = [.. tasks];
+        return some.Length > 0 ? some : throw new ArgumentException("There should be at least one task. Found none.", nameof(tasks));
+    }
+
     /// <summary>Refuses tasks that a method was not built for.</summary>
     public static void ExpectKnown(IEnumerable<string> tasks, IReadOnlyCollection<string> known, string method)
     {

@@ -16,7 +16,8 @@ internal static class HostValues
         var tensors = scalars.Values;
         var dtype = tensors[0].dtype;
         var alike = tensors.All(t => t.dtype == dtype);
-        var values = Of(stack(tensors.Select(t => alike ? t.detach() : t.detach().cpu().to(ScalarType.Float64))));
+        using var off = no_grad();
+        var values = Of(stack(alike ? tensors : tensors.Select(t => t.cpu().to(ScalarType.Float64))));
         var next = 0;
         return scalars.Map((_, _) => values[next++]);
     }

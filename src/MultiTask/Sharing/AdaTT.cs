@@ -14,7 +14,7 @@ namespace MultiTask.Sharing;
 /// <para>
 /// Without shared experts (the default) this is AdaTT-sp. With them it is the general AdaTT: a shared unit that fuses all
 /// experts likewise at all levels but the last, and whose experts all tasks weigh. The authors' code for the general form learns v
-/// also for units of one expert, if another unit has more; we follow the paper.
+/// also for units of one expert, if another unit has more, and has gates with a bias; we follow the paper.
 /// </para>
 /// </remarks>
 public sealed class AdaTT : Trunk

@@ -31,7 +31,8 @@ internal sealed class Channels(int dimension)
     /// <summary>Refuses features with another number of channels, before the native library ends the process.</summary>
     public void Expect(Tensor features, long width, string what)
     {
-        if (features.dim() <= (dimension < 0 ? -dimension : dimension) - (dimension < 0 ? 1 : 0) || features.size(dimension) != width)
+        var at = dimension < 0 ? features.dim() + dimension : dimension;
+        if (at < 1 || at >= features.dim() || features.size((int)at) != width)
         {
             throw new ArgumentException($"{what} should have {width} channels along dimension {dimension}. Found {Shape.Of(features)}; `widths` and `channelDimension` say what there is.");
         }

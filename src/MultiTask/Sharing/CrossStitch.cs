@@ -45,6 +45,11 @@ public sealed class CrossStitch : Trunk
         : base(nameof(CrossStitch))
     {
         OwnShare.Check(own);
+        if (!perChannel && (widths is not null || channelDimension != 1))
+        {
+            throw new ArgumentException("`widths` and `channelDimension` should be given with `perChannel` only. Found them without.");
+        }
+
         towers = new(tasks, stages);
         channels = perChannel ? new(channelDimension) : null;
         var perStage = perChannel ? Channels.Widths(towers.First, widths) : null;

@@ -18,13 +18,14 @@ namespace MultiTask.Sharing;
 /// </para>
 /// <para>
 /// Static gates, the default, learn one selection for a task; at evaluation, experts that no task selected do not run. Gates
-/// for each sample read the inputs: z = G x and w = W x.
+/// for each sample read the inputs: z = G x and w = W x, by default without the bias that the authors' code has.
 /// </para>
 /// <para>
 /// <see cref="Penalty"/> is the paper's regulariser: λ × the entropy of the selectors, so that they decide; and, where the number of
 /// experts is no power of 2, Σ 1/Σᵢ r(z)ᵢ, which keeps them from codes of no expert. Ours is 1 less for each selector, hence 0 where
 /// nothing is to be kept from, and it is finite where the authors' is not (Σ is at least 1e-6 there, and the entropy's
-/// logarithm is of at least 1e-6). Both are means over samples. In LibMTL the entropy never reaches the loss, and γ is ignored.
+/// logarithm is of at least 1e-6). Both are means over samples; the authors' code sums over the batch, so that with gates for each
+/// sample λ here does as much as λ divided by the size of the batch there. In LibMTL the entropy never reaches the loss, and γ is ignored.
 /// </para>
 /// </remarks>
 public sealed class DSelectK : Trunk
@@ -34,7 +35,8 @@ public sealed class DSelectK : Trunk
     private readonly TaskMap<SelectorGate> byTask;
     private readonly double entropy;
     private readonly bool perSample;
-    private Inputs? last;
+    private readonly List<(string Task, Tensor Chosen)> passes = [];
+    private bool charged;
 
     /// <summary>Experts, and a gate for each task.</summary>
     /// <param name="tasks">The tasks' names.</param>
@@ -47,7 +49,7 @@ public sealed class DSelectK : Trunk
     /// <c>[samples, m]</c>, the codes of the k selectors and then their k weights. For inputs of which <paramref name="perSample"/>
     /// cannot tell how wide they are.
     /// </param>
-    /// <param name="entropy">λ ≥ 0; 1e-6 by default, as in the authors' code. The larger, the sooner a gate decides.</param>
+    /// <param name="entropy">λ ≥ 0; 1e-6 by default. The larger, the sooner a gate decides.</param>
     /// <param name="gamma">γ > 0, the width of the smooth step; 1 by default.</param>
     /// <exception cref="ArgumentException">A module comes twice, or the gates' width cannot be told from the experts.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
@@ -71,7 +73,7 @@ public sealed class DSelectK : Trunk
         var modules = new FreshModules();
         this.experts = new(modules.Some(experts, expert, nameof(expert)));
         var like = this.experts.parameters().FirstOrDefault();
-        byTask = TaskMap.Create(tasks.Select(task => (task, new SelectorGate(experts, k, gamma, like, Reader()))));
+        byTask = TaskMap.Create(TaskNames.Some(tasks).Select(task => (task, new SelectorGate(experts, k, gamma, like, Reader()))));
         gates = new(byTask.Select(g => (g.Task, (nn.Module)g.Value)));
         RegisterComponents();
 
@@ -92,7 +94,7 @@ public sealed class DSelectK : Trunk
     /// <c>[samples, m]</c>, the codes of the k selectors and then their k weights. For inputs of which <paramref name="perSample"/>
     /// cannot tell how wide they are.
     /// </param>
-    /// <param name="entropy">λ ≥ 0; 1e-6 by default, as in the authors' code. The larger, the sooner a gate decides.</param>
+    /// <param name="entropy">λ ≥ 0; 1e-6 by default. The larger, the sooner a gate decides.</param>
     /// <param name="gamma">γ > 0, the width of the smooth step; 1 by default.</param>
     /// <exception cref="ArgumentException">A module comes twice, or the gates' width cannot be told from the experts.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
@@ -117,26 +119,21 @@ public sealed class DSelectK : Trunk
 
     /// <summary>The entropy of the selectors, and what keeps them from codes of no expert.</summary>
     /// <returns>
-    /// A scalar ≥ 0, or <c>null</c> where there is nothing to charge for. Gates that read the inputs are charged for those of the last
-    /// training pass, without a gradient into what made these; <c>null</c> if there was none.
+    /// A scalar ≥ 0, or <c>null</c> where there is nothing to charge for. Gates that read the inputs are charged for the training passes
+    /// since the last penalty, the mean over those in which a gate ran, as a part of their graph; <c>null</c> if there was none.
     /// </returns>
-    /// <exception cref="InvalidOperationException">The inputs of the last training pass have been disposed.</exception>
+    /// <exception cref="InvalidOperationException">What those passes computed has been disposed.</exception>
     public override Tensor? Penalty()
     {
-        if ((entropy == 0 && !HasDeadCodes) || (perSample && last is null))
+        charged = true;
+        if ((entropy == 0 && !HasDeadCodes) || (perSample && passes.Count == 0))
         {
             return null;
         }
 
-        if (perSample && last!.Any(t => t.IsInvalid))
-        {
-            throw new InvalidOperationException("The penalty depends on the inputs of the last training pass. Found them disposed. Call Penalty() in their dispose scope.");
-        }
-
         using var scope = NewDisposeScope();
-        var inputs = perSample ? last!.Map(t => t.detach()) : null;
-        return byTask.Values
-            .SelectMany(gate => Terms(gate, inputs))
+        return Chosen()
+            .Select(chosen => chosen.Select(Charge).Aggregate((sum, term) => sum + term) / chosen.Length)
             .Aggregate((sum, term) => sum + term)
             .MoveToOuterDisposeScope();
     }
@@ -148,25 +145,42 @@ public sealed class DSelectK : Trunk
     public override Representation forward(Inputs input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        if (perSample && training && is_grad_enabled())
-        {
-            last = input;
-        }
-
         return Run(input, null);
     }
 
-    private IEnumerable<Tensor> Terms(SelectorGate gate, Inputs? inputs)
+    /// <summary>What the selectors of each gate have chosen, pass by pass.</summary>
+    private IEnumerable<Tensor[]> Chosen()
     {
-        if (entropy > 0)
+        if (!perSample)
         {
-            yield return gate.Entropy(inputs) * entropy;
+            return byTask.Values.Select(gate => new[] { gate.Choices(null).Chosen });
         }
 
-        if (HasDeadCodes)
+        var alive = passes.Where(pass => !pass.Chosen.IsInvalid).ToArray();
+        return alive.Length > 0
+            ? alive.GroupBy(pass => pass.Task, pass => pass.Chosen).Select(pass => pass.ToArray())
+            : throw new InvalidOperationException("The penalty depends on what the last training pass computed. Found that disposed. Call Penalty() in its dispose scope.");
+    }
+
+    private Tensor Charge(Tensor chosen) => (entropy > 0, HasDeadCodes) switch
+    {
+        (true, true) => (SelectorGate.Entropy(chosen) * entropy) + SelectorGate.Barrier(chosen),
+        (true, false) => SelectorGate.Entropy(chosen) * entropy,
+        _ => SelectorGate.Barrier(chosen),
+    };
+
+    /// <summary>The weights of a task's gate. What a gate chose in training is kept for the penalty, until the first pass after that.</summary>
+    private Tensor Weights(string task, Inputs input)
+    {
+        var choices = byTask[task].Choices(input);
+        if (perSample && training && is_grad_enabled())
         {
-            yield return gate.Barrier(inputs);
+            passes.RemoveAll(pass => charged || pass.Chosen.IsInvalid);
+            charged = false;
+            passes.Add((task, choices.Chosen));
         }
+
+        return SelectorGate.Weights(choices);
     }
 
     private Representation Run(Inputs input, List<MixtureRecord>? records)
@@ -176,7 +190,7 @@ public sealed class DSelectK : Trunk
         var outputs = new ExpertOutputs(selected.Select(i => experts.Encode(i, input)));
         return new(task =>
         {
-            var weights = byTask[task].Weights(input);
+            var weights = Weights(task, input);
             record?.Add(task, weights);
             var all = perSample ? weights : weights.expand(input.Samples, -1);
             return outputs.Mix(selected.Length == experts.Count ? all : all.index_select(1, tensor(selected, device: all.device)));
@@ -194,7 +208,7 @@ public sealed class DSelectK : Trunk
 
         using var off = no_grad();
         using var scope = NewDisposeScope();
-        var most = HostValues.Of(stack(byTask.Values.Select(g => g.Weights(input))).amax([0L]));
+        var most = HostValues.Of(stack(byTask.Values.Select(g => SelectorGate.Weights(g.Choices(input)))).amax([0L]));
         int[] selected = [.. all.Where(i => most[i] > 0)];
         return selected.Length > 0 ? selected : all;
     }

@@ -13,11 +13,7 @@ internal sealed class ExpertOutputs
     {
         Tensor[] all = [.. outputs];
         shape = all[0].shape;
-        if (all.FirstOrDefault(o => !o.shape.SequenceEqual(shape)) is { } other)
-        {
-            throw new ArgumentException($"Experts should give outputs of one shape. Found {Shape.Text(shape)} and {Shape.Of(other)}.");
-        }
-
+        Shape.Alike(all, "Experts should give outputs of one shape.");
         if (shape.Length == 0)
         {
             throw new ArgumentException("Experts should give outputs with the samples along their first dimension. Found a scalar.");

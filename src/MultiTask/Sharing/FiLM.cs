@@ -13,8 +13,8 @@ namespace MultiTask.Sharing;
 /// </para>
 /// <para>
 /// The paper conditions on a question, between batch normalisation and ReLU; here the caller's stages say where. The first
-/// stage runs once, the others once for each task that is asked for. A task's own are only its embedding, so tasks cost
-/// next to nothing in parameters.
+/// stage runs once, the others once for each task that is asked for: batch normalisation in those keeps running statistics of all
+/// tasks together, so prefer another kind. A task's own are only its embedding, so tasks cost next to nothing in parameters.
 /// </para>
 /// </remarks>
 public sealed class FiLM : Trunk
@@ -44,7 +44,7 @@ public sealed class FiLM : Trunk
         channels = new(channelDimension);
         this.widths = Channels.Widths(this.stages, widths);
         var (dtype, device) = this.stages.Place;
-        embeddings = new(tasks, _ => new(randn([embedding], dtype, device)));
+        embeddings = new(TaskNames.Some(tasks), _ => new(randn([embedding], dtype, device)));
         films = new([.. this.widths.Select(width => Zero(nn.Linear(embedding, 2 * width, device: device, dtype: dtype)))]);
         RegisterComponents();
     }
@@ -75,15 +75,32 @@ public sealed class FiLM : Trunk
     /// <param name="task">The task's name.</param>
     public override IEnumerable<Parameter> TaskParameters(string task) => embeddings.Of(task).parameters();
 
+    /// <summary>For each stage the mean over channels of a task's scales γ, and of its shifts' sizes |β|: 1 and 0 at the start.</summary>
+    /// <param name="inputs">Of no account here.</param>
+    public override IReadOnlyList<Mixture> Mixtures(Inputs inputs)
+    {
+        using var scope = NewDisposeScope();
+        using var off = no_grad();
+        string[] columns = [.. Enumerable.Range(0, stages.Count).Select(l => $"{l}")];
+        return
+        [
+            MixtureTable.Of("scales", embeddings.Names, columns, embeddings.Names.Select(task => stack(Enumerable.Range(0, stages.Count).Select(l => ScaleAndShift(task, l)[0].mean() + 1)))),
+            MixtureTable.Of("shifts", embeddings.Names, columns, embeddings.Names.Select(task => stack(Enumerable.Range(0, stages.Count).Select(l => ScaleAndShift(task, l)[1].abs().mean())))),
+        ];
+    }
+
     /// <inheritdoc/>
     public override Representation forward(Inputs input) => stages.WithSteps(input, Modulated);
 
     private Tensor Modulated(string task, int stage, Tensor h)
     {
         channels.Expect(h, widths[stage], $"Stage {stage}");
-        var scaleAndShift = films[stage].call(embeddings.Of(task).Weight).chunk(2, 0);
+        var scaleAndShift = ScaleAndShift(task, stage);
         return channels.FromLast((channels.ToLast(h) * (scaleAndShift[0] + 1)) + scaleAndShift[1]);
     }
+
+    /// <summary>γ − 1 and β.</summary>
+    private Tensor[] ScaleAndShift(string task, int stage) => films[stage].call(embeddings.Of(task).Weight).chunk(2, 0);
 
     private static Linear Zero(Linear map)
     {

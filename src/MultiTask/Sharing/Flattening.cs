@@ -27,10 +27,12 @@ internal sealed class Flattening
     /// <summary>Each dimension in turn as rows.</summary>
     public static Flattening[] Tucker(int dimensions) => [.. Enumerable.Range(0, dimensions).Select(d => new Flattening([d], dimensions))];
 
-    /// <summary>The parameter's dimensions from the last on as rows: one, two, … all of them.</summary>
-    public static Flattening[] TensorTrain(int dimensions) => dimensions == 1
-        ? LastAxis(1)
-        : [.. Enumerable.Range(1, dimensions - 1).Select(n => new Flattening(Enumerable.Range(1, n).Select(i => (long)(dimensions - i)), dimensions))];
+    /// <summary>The parameter's dimensions as rows, one, two, … all of them: places first, then inputs, then outputs.</summary>
+    public static Flattening[] TensorTrain(int dimensions)
+    {
+        long[] order = [.. Enumerable.Range(3, Math.Max(0, dimensions - 3)).Select(d => (long)d), .. Enumerable.Range(1, Math.Min(2, dimensions - 1)).Reverse().Select(d => (long)d)];
+        return dimensions == 1 ? LastAxis(1) : [.. Enumerable.Range(1, order.Length).Select(n => new Flattening(order[..n], dimensions))];
+    }
 
     /// <summary>All there are, each once (rows and columns exchanged is the same): 2^(dimensions − 1) − 1.</summary>
     public static Flattening[] All(int dimensions) => dimensions == 1

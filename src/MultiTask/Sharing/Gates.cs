@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -11,7 +12,7 @@ internal sealed class Gates : nn.Module
     public Gates(IEnumerable<string> names, Func<Gate> make)
         : base(nameof(Gates))
     {
-        gates = TaskMap.Create(names.Select(name => (name, make())));
+        gates = TaskMap.Create(TaskNames.Some(names).Select(name => (name, make())));
         foreach (var (name, gate) in gates)
         {
             register_module(name, gate.Module);

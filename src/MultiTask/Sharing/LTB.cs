@@ -15,8 +15,8 @@ namespace MultiTask.Sharing;
 /// evaluation it has the likeliest parent, and branches that no task continues do not run. θ starts uniform.
 /// </para>
 /// <para>
-/// The paper cools the temperature down in training, warms the network up with uniform draws, and may train the found tree anew:
-/// set <see cref="Temperature"/> in your loop, and exclude <see cref="MixingParameters"/> from the optimizer for a while.
+/// The paper cools the temperature down in training, which <c>temperature</c> is for, warms the network up with uniform draws (exclude
+/// <see cref="MixingParameters"/> from the optimizer for a while), and may train the found tree anew.
 /// LibMTL draws at evaluation too. Draws are torch's, as dropout's are.
 /// </para>
 /// </remarks>
@@ -24,7 +24,8 @@ public sealed class LTB : Trunk
 {
     private readonly RoutedStacks stacks;
     private readonly Routes routes;
-    private double temperature;
+    private readonly Clock clock = new();
+    private readonly Func<SharingClock, double> temperature;
 
     /// <summary>Layers of branches.</summary>
     /// <param name="tasks">The tasks' names.</param>
@@ -33,15 +34,16 @@ public sealed class LTB : Trunk
     /// Makes a new stack of encoders on each call, one for each layer: <c>() => [Linear(13, 64), Linear(64, 64)]</c>. The outputs
     /// of a layer are of one shape.
     /// </param>
-    /// <param name="temperature">τ > 0, at first; 1 by default.</param>
+    /// <param name="temperature">τ > 0, by the steps and epochs that have passed: the lower, the steeper the gradient of a draw; 1 by default.</param>
     /// <exception cref="ArgumentException">A module comes twice, or stacks differ in depth.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range, or a stack is empty.</exception>
-    public LTB(IEnumerable<string> tasks, int branches, Func<IReadOnlyList<Encoder>> layers, double temperature = 1)
+    public LTB(IEnumerable<string> tasks, int branches, Func<IReadOnlyList<Encoder>> layers, Func<SharingClock, double>? temperature = null)
         : base(nameof(LTB))
     {
         ArgumentNullException.ThrowIfNull(layers);
-        this.temperature = Arguments.Positive(temperature, nameof(temperature));
-        stacks = new(tasks, Arguments.AtLeastOne(branches, nameof(branches)), layers, null);
+        this.temperature = temperature ?? (_ => 1);
+        _ = Temperature;
+        stacks = new(tasks, Arguments.AtLeastOne(branches, nameof(branches)), layers, null, nameof(layers));
         var like = stacks.parameters().FirstOrDefault();
         routes = new(stacks, branches, shape => nn.Parameter(zeros(shape, like?.dtype ?? ScalarType.Float32, like?.device ?? CPU).DetachFromDisposeScope()));
         RegisterComponents();
@@ -54,21 +56,17 @@ public sealed class LTB : Trunk
     /// Makes a new stack of encoders on each call, one for each layer: <c>() => [Linear(13, 64), Linear(64, 64)]</c>. The outputs
     /// of a layer are of one shape.
     /// </param>
-    /// <param name="temperature">τ > 0, at first; 1 by default.</param>
+    /// <param name="temperature">τ > 0, by the steps and epochs that have passed: the lower, the steeper the gradient of a draw; 1 by default.</param>
     /// <exception cref="ArgumentException">A module comes twice, or stacks differ in depth.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range, or a stack is empty.</exception>
-    public LTB(IEnumerable<LearningTask> tasks, int branches, Func<IReadOnlyList<Encoder>> layers, double temperature = 1)
+    public LTB(IEnumerable<LearningTask> tasks, int branches, Func<IReadOnlyList<Encoder>> layers, Func<SharingClock, double>? temperature = null)
         : this(tasks.Select(t => t.Name), branches, layers, temperature)
     {
     }
 
-    /// <summary>τ > 0: the lower, the steeper the gradient of a draw. Not part of the state.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is not positive and finite.</exception>
-    public double Temperature
-    {
-        get => temperature;
-        set => temperature = Arguments.Positive(value, nameof(Temperature));
-    }
+    /// <summary>τ as it is now.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The schedule gives a number that is not positive and finite.</exception>
+    public double Temperature => Arguments.Positive(temperature(clock.Now), nameof(temperature));
 
     /// <inheritdoc/>
     public override IReadOnlyCollection<string> Tasks => stacks.Tasks;
@@ -85,6 +83,13 @@ public sealed class LTB : Trunk
     /// <inheritdoc/>
     public override IReadOnlyList<Mixture> Mixtures(Inputs inputs) => MixtureRecord.Of(records => Run(inputs, records), Tasks);
 
+    /// <summary>Moves the clock of the temperature on.</summary>
+    /// <param name="learningRate">The learning rate of the step; of no account here.</param>
+    public override void EndStep(double learningRate) => clock.EndStep();
+
+    /// <summary>Moves the clock of the temperature on.</summary>
+    public override void EndEpoch() => clock.EndEpoch();
+
     /// <inheritdoc/>
     public override Representation forward(Inputs input) => Run(input, null);
 
@@ -95,7 +100,7 @@ public sealed class LTB : Trunk
     private Tensor Drawn(Tensor logits)
     {
         var gumbel = -(-rand_like(logits).clamp(1e-6, 1 - 1e-6).log()).log();
-        var soft = ((logits.log_softmax(-1) + gumbel) / temperature).softmax(-1);
+        var soft = ((logits.log_softmax(-1) + gumbel) / Temperature).softmax(-1);
         return Likeliest(soft) + (soft - soft.detach());
     }
 

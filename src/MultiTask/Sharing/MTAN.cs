@@ -55,13 +55,20 @@ public sealed class MTAN : Trunk
         Arguments.AtLeastOne(reduction, nameof(reduction));
         this.stages = new(stages);
         channels = new(channelDimension);
+        var modules = new FreshModules();
         var w = this.widths = Channels.Widths(this.stages, widths);
-        attention = new(tasks, _ => new([.. w.Select((width, l) => new TaskAttention(l == 0 ? width : 2 * width, Math.Max(1, width / reduction), width, channels))]));
-        follows = new([.. w.Skip(1).Select((width, l) => follow is null ? new FollowOn(w[l], width, channels) : follow(w[l], width))]);
+        attention = new(TaskNames.Some(tasks), _ => new([.. w.Select((width, l) => new TaskAttention(l == 0 ? width : 2 * width, Math.Max(1, width / reduction), width, channels))]));
+        follows = new([.. w.Skip(1).Select((width, l) => follow is null ? new FollowOn(w[l], width, channels) : Made(follow(w[l], width)))]);
         RegisterComponents();
         var (dtype, device) = this.stages.Place;
         attention.to(device, dtype);
         follows.to(device, dtype);
+
+        nn.Module<Tensor, Tensor> Made(nn.Module<Tensor, Tensor>? module)
+        {
+            modules.Checked(module is null ? null : Encoder.From(module), nameof(follow));
+            return module!;
+        }
     }
 
     /// <summary>A stack with attention.</summary>

@@ -10,7 +10,7 @@ namespace MultiTask.Sharing;
 /// </summary>
 /// <remarks>
 /// The extension of <see cref="MMoE"/> that Li et al., <i>AdaTT</i> (KDD 2023) compare with, as in their code: every gate reads
-/// the inputs, at every level. With one level this is <see cref="MMoE"/>.
+/// the inputs, at every level; theirs have a bias, ours, like MMoE's, none. With one level this is <see cref="MMoE"/>.
 /// </remarks>
 public sealed class MultiLevelMMoE : Trunk
 {

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using MultiTask.Numerics;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -21,13 +22,13 @@ internal sealed class RoutedStacks : nn.Module
     /// <param name="width">How many sub-networks a layer has.</param>
     /// <param name="subnetworks">Makes a sub-network of each layer.</param>
     /// <param name="connections">Makes a connection out of each layer; <c>null</c> for connections as they are.</param>
-    public RoutedStacks(IEnumerable<string> tasks, int width, Func<IReadOnlyList<Encoder>> subnetworks, Func<IReadOnlyList<Encoder>>? connections)
+    /// <param name="argument">What the trunk calls the function of the sub-networks.</param>
+    public RoutedStacks(IEnumerable<string> tasks, int width, Func<IReadOnlyList<Encoder>> subnetworks, Func<IReadOnlyList<Encoder>>? connections, string argument = "subnetworks")
         : base(nameof(RoutedStacks))
     {
-        ArgumentNullException.ThrowIfNull(tasks);
-        string[] names = [.. tasks];
+        var names = TaskNames.Some(tasks);
         var modules = new FreshModules();
-        var stacks = modules.Stacks(width, subnetworks, nameof(subnetworks));
+        var stacks = modules.Stacks(width, subnetworks, argument);
         var depth = stacks[0].Length;
         layers = new(Enumerable.Range(0, depth).Select(l => new Experts(stacks.Select(s => s[l]))));
         if (connections is not null)
@@ -84,7 +85,9 @@ internal sealed class RoutedStacks : nn.Module
     }
 
     private static Tensor Sum(Tensor weights, int[] kept, Tensor?[] below, Experts? connections) =>
-        kept.Select(j => weights[j] * (connections?.Encode(j, below[j]!) ?? below[j]!)).Aggregate((sum, term) => sum + term);
+        Shape.Alike([.. kept.Select(j => connections?.Encode(j, below[j]!) ?? below[j]!)], "What a layer passes on should have one shape, because it is summed.")
+            .Zip(kept, (features, j) => weights[j] * features)
+            .Aggregate((sum, term) => sum + term);
 
     /// <summary>For each row, the columns that count: those that are not 0. Where all are 0, the first, for the shape.</summary>
     private static int[][] Kept(Tensor weights, bool prune)

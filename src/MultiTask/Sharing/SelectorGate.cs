@@ -55,31 +55,20 @@ internal sealed class SelectorGate : nn.Module
     }
 
     /// <summary>The weights of the experts: <c>[experts]</c> if they are the same for all samples, else <c>[samples, …, experts]</c>.</summary>
-    public Tensor Weights(Inputs inputs)
-    {
-        var (chosen, weight) = Choices(inputs);
-        return (chosen * weight.softmax(-1).unsqueeze(-1)).sum(-2);
-    }
+    public static Tensor Weights((Tensor Chosen, Tensor Weight) choices) => (choices.Chosen * choices.Weight.softmax(-1).unsqueeze(-1)).sum(-2);
 
     /// <summary>How undecided the selectors are, Σ over them of their entropy; the mean over samples.</summary>
-    public Tensor Entropy(Inputs? inputs)
-    {
-        var (chosen, _) = Choices(inputs);
-        return -(chosen * chosen.clamp_min(Tiny).log()).sum(-1).sum(-1).mean();
-    }
+    public static Tensor Entropy(Tensor chosen) => -(chosen * chosen.clamp_min(Tiny).log()).sum(-1).sum(-1).mean();
 
     /// <summary>
     /// Σ over the selectors of 1/Σᵢ rᵢ − 1, the mean over samples: keeps them from codes that are no expert's. 0 where all
     /// codes are one's.
     /// </summary>
-    public Tensor Barrier(Inputs? inputs)
-    {
-        var (chosen, _) = Choices(inputs);
-        return (chosen.sum(-1).clamp(Tiny, 1).reciprocal() - 1).sum(-1).mean();
-    }
+    public static Tensor Barrier(Tensor chosen) => (chosen.sum(-1).clamp(Tiny, 1).reciprocal() - 1).sum(-1).mean();
 
     /// <summary>What each selector takes of each expert, <c>[…, k, n]</c>, and the selectors' logits, <c>[…, k]</c>.</summary>
-    private (Tensor Chosen, Tensor Weight) Choices(Inputs? inputs)
+    /// <param name="inputs">The samples; none where the gate does not read them.</param>
+    public (Tensor Chosen, Tensor Weight) Choices(Inputs? inputs)
     {
         var digits = Digits(experts);
         var (code, weight) = ((Tensor?)codes, (Tensor?)weights);

@@ -153,11 +153,7 @@ public sealed class Sluice : Trunk
     private Tensor Layers(IReadOnlyList<Representation> mixed, string task)
     {
         var h = mixed.Select(layer => layer.For(task)).ToArray();
-        if (Array.Find(h, layer => !layer.shape.SequenceEqual(h[0].shape)) is { } other)
-        {
-            throw new ArgumentException($"All stages should give the same shape, because their outputs are mixed. Found {Diagnostics.Shape.Of(h[0])} and {Diagnostics.Shape.Of(other)}.");
-        }
-
+        Diagnostics.Shape.Alike(h, "All stages should give the same shape, because their outputs are mixed.");
         return betas.Of(task).Weight.matmul(stack(h).flatten(1)).reshape(h[0].shape);
     }
 
@@ -179,6 +175,7 @@ public sealed class Sluice : Trunk
 
         if (orthogonality > 0)
         {
+            using var scope = NewDisposeScope();
             for (var l = 0; l < found.Length; l++)
             {
                 Subspaces.WeightOf(towers.First.ModuleOf(l), found[l], l);

@@ -172,8 +172,9 @@ public sealed class SoftSharing : Trunk
         clock?.EndEpoch();
     }
 
-    /// <summary>The layers that the penalty charges for.</summary>
-    private SharedLayer[] Layers() =>
+    /// <summary>The parameters that the penalty charges for, as each task has them, with their weights.</summary>
+    /// <remarks>To look at, or to hand to what a penalty tells of a layer, such as <see cref="MeanRegularization.Common"/> or <see cref="DirtyModel.Parts"/>.</remarks>
+    public IReadOnlyList<SharedLayer> Layers() =>
     [
         .. towers.Layers()
             .Where(layer => weights[layer.Name] > 0)
@@ -195,18 +196,20 @@ public sealed class SoftSharing : Trunk
     private void StartAlike()
     {
         using var off = no_grad();
-        foreach (var (name, layer) in towers.Layers())
+        var tensors = towers.Layers().Select(layer => (layer.Name, OfTasks: (IReadOnlyList<Tensor>)layer.OfTasks)).Concat(towers.Buffers());
+        foreach (var (name, layer) in tensors)
         {
             if (layer.Count < towers.Tasks.Count)
             {
-                throw new ArgumentException($"Towers should have the same parameters. '{name}' is in {layer.Count} of {towers.Tasks.Count}.");
+                throw new ArgumentException($"Towers should have the same parameters and buffers. '{name}' is in {layer.Count} of {towers.Tasks.Count}.");
             }
 
             foreach (var parameter in layer.Skip(1))
             {
-                if (!parameter.shape.SequenceEqual(layer[0].shape))
+                if (!parameter.shape.SequenceEqual(layer[0].shape) || parameter.dtype != layer[0].dtype)
                 {
-                    throw new ArgumentException($"Towers should have the same shapes. '{name}' has {Shape.Of(layer[0])} in one and {Shape.Of(parameter)} in another.");
+                    throw new ArgumentException(
+                        $"Towers should have the same shapes and types. '{name}' is {layer[0].dtype} {Shape.Of(layer[0])} in one and {parameter.dtype} {Shape.Of(parameter)} in another.");
                 }
 
                 parameter.copy_(layer[0]);

@@ -12,14 +12,8 @@ internal sealed class StagedTowers : nn.Module
     public StagedTowers(IEnumerable<string> tasks, Func<IReadOnlyList<Encoder>> stages)
         : base(nameof(StagedTowers))
     {
-        ArgumentNullException.ThrowIfNull(tasks);
         ArgumentNullException.ThrowIfNull(stages);
-        towers = TaskMap.Create(tasks.Select(task => (task, new Stages(stages()))));
-        if (towers.Count == 0)
-        {
-            throw new ArgumentException("There should be at least one task. Found none.", nameof(tasks));
-        }
-
+        towers = TaskMap.Create(TaskNames.Some(tasks).Select(task => (task, new Stages(stages()))));
         foreach (var (task, tower) in towers)
         {
             if (tower.Count != First.Count)
@@ -57,8 +51,9 @@ internal sealed class StagedTowers : nn.Module
         return mixed;
     }
 
-    private static Tensor[] Alike(int stage, Tensor[] features) =>
-        Array.Find(features, f => !f.shape.SequenceEqual(features[0].shape)) is { } other
-            ? throw new ArgumentException($"The tasks' outputs of stage {stage} should have one shape, because they are mixed. Found {Shape.Of(features[0])} and {Shape.Of(other)}.")
-            : features;
+    private static Tensor[] Alike(int stage, Tensor[] features)
+    {
+        Shape.Alike(features, $"The tasks' outputs of stage {stage} should have one shape, because they are mixed.");
+        return features;
+    }
 }

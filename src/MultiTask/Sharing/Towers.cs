@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -11,22 +12,12 @@ internal sealed class Towers : nn.Module<Inputs, Representation>
     public Towers(IEnumerable<string> tasks, Func<Encoder> tower)
         : base(nameof(Towers))
     {
-        ArgumentNullException.ThrowIfNull(tasks);
         ArgumentNullException.ThrowIfNull(tower);
-        encoders = TaskMap.Create(tasks.Select(task => (task, tower())));
+        var modules = new FreshModules();
+        encoders = TaskMap.Create(TaskNames.Some(tasks).Select(task => (task, modules.Checked(tower(), nameof(tower)))));
         foreach (var (task, encoder) in encoders)
         {
-            if (encoder is null)
-            {
-                throw new ArgumentException("`tower` should make an encoder on each call. It gave null.", nameof(tower));
-            }
-
             register_module(task, encoder.Module);
-        }
-
-        if (HasTwice(encoders.Values.Select(e => e.Module)) || HasTwice(encoders.Values.SelectMany(e => e.Module.parameters())))
-        {
-            throw new ArgumentException("`tower` should make new modules on each call. It gave one module or parameter twice.", nameof(tower));
         }
     }
 
@@ -36,11 +27,16 @@ internal sealed class Towers : nn.Module<Inputs, Representation>
 
     /// <summary>For each parameter of the tower, its name and the tasks' own, in the order of the tasks.</summary>
     public IEnumerable<(string Name, IReadOnlyList<Parameter> OfTasks)> Layers() =>
-        encoders.Values.SelectMany(e => e.Module.named_parameters())
-            .GroupBy(p => p.name, p => p.parameter, StringComparer.Ordinal)
-            .Select(layer => (layer.Key, (IReadOnlyList<Parameter>)[.. layer]));
+        ByName(module => module.named_parameters().Select(p => (p.name, p.parameter)));
+
+    /// <summary>Likewise the buffers.</summary>
+    public IEnumerable<(string Name, IReadOnlyList<Tensor> OfTasks)> Buffers() =>
+        ByName(module => module.named_buffers().Select(b => (b.name, b.buffer)));
 
     public override Representation forward(Inputs input) => new(task => encoders[task].Encode(input));
 
-    private static bool HasTwice(IEnumerable<object> items) => items.GroupBy(item => item, ReferenceEqualityComparer.Instance).Any(same => same.Count() > 1);
+    private IEnumerable<(string Name, IReadOnlyList<T> OfTasks)> ByName<T>(Func<nn.Module, IEnumerable<(string Name, T Tensor)>> tensors) =>
+        encoders.Values.SelectMany(e => tensors(e.Module))
+            .GroupBy(p => p.Name, p => p.Tensor, StringComparer.Ordinal)
+            .Select(layer => (layer.Key, (IReadOnlyList<T>)[.. layer]));
 }

@@ -14,8 +14,8 @@ namespace MultiTask.Sharing;
 /// the paper, with one γ; the authors' script takes the mean over flattenings and layers.
 /// </para>
 /// <para>
-/// The order of dimensions, which tensor train depends on, is the paper's (TensorFlow's), the reverse of torch's: input
-/// channels come before output channels.
+/// The order of dimensions, which tensor train depends on, is the paper's (TensorFlow's), not torch's: a kernel's height and width,
+/// then input channels, then output channels.
 /// </para>
 /// <para>
 /// Where the norm has kinks (rank below the full one) its gradient is the subgradient of least length, U Vᵀ over the

@@ -48,7 +48,7 @@ public sealed class CustomTask : LearningTask
     public override long CountLabels(Tensor target)
     {
         using var scope = NewDisposeScope();
-        return Present(target).sum().ToInt64();
+        return Rows(target).sum().ToInt64();
     }
 
     /// <inheritdoc/>
@@ -58,7 +58,10 @@ public sealed class CustomTask : LearningTask
             : throw Mismatch("output and targets should have the samples first, equally many", $"output {Shape.Of(output)} and targets {Shape.Of(target)}");
 
     /// <inheritdoc/>
-    protected override Tensor Present(Tensor target)
+    protected override Tensor? Present(Tensor target) => Rows(target);
+
+    /// <summary>Whether a sample has a label, or a part of one.</summary>
+    private static Tensor Rows(Tensor target)
     {
         var present = MissingLabels.Present(target);
         return present.dim() == 1 ? present : present.flatten(1).any(1);

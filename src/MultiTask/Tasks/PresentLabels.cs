@@ -38,12 +38,12 @@ public sealed class PresentLabels
     /// <summary>The labels for which a mask is true.</summary>
     /// <param name="output">Outputs, whose shape begins with the mask's.</param>
     /// <param name="target">Labels, whose shape is the mask's or begins with it.</param>
-    /// <param name="present">Booleans.</param>
-    internal static PresentLabels Of(Tensor output, Tensor target, Tensor present)
+    /// <param name="present">Booleans, or <c>null</c> where all are true.</param>
+    internal static PresentLabels Of(Tensor output, Tensor target, Tensor? present)
     {
-        var shape = present.shape;
-        var rows = present.all().ToBoolean() ? null : present.flatten().nonzero().squeeze(1);
-        var count = rows is null ? present.numel() : rows.shape[0];
+        var shape = (present ?? target).shape;
+        var rows = present is null || present.all().ToBoolean() ? null : present.flatten().nonzero().squeeze(1);
+        var count = rows is null ? (present ?? target).numel() : rows.shape[0];
         var last = shape.Length - 1;
         return new(Select(Flat(output, last), rows), Select(Flat(target, last), rows), shape, count, rows);
     }

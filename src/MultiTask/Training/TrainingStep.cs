@@ -113,7 +113,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
     /// <summary>The penalty's gradient, before the balancer frees the graph that it may be part of.</summary>
     private void Penalize(double share)
     {
-        if (model.Penalty() is { requires_grad: true } penalty)
+        if (model.Penalty() is { } penalty)
         {
             (penalty * share).backward(retain_graph: true);
         }

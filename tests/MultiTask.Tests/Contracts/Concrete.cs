@@ -7,13 +7,11 @@ using static TorchSharp.torch.nn;
 namespace MultiTask.Tests.Contracts;
 
 /// <summary>Finds the concrete types of the library and makes instances of them: nobody keeps a list.</summary>
-internal static class Concrete
+internal static partial class Concrete
 {
     public static IEnumerable<Type> TypesOf<T>() => typeof(Balancer).Assembly.GetTypes()
         .Where(t => t.IsPublic && !t.IsAbstract && t.IsAssignableTo(typeof(T)))
         .OrderBy(t => t.Name, StringComparer.Ordinal);
-
-    public static TheoryData<Type> TheoryOf<T>() => new(TypesOf<T>());
 
     /// <summary>A balancer for tasks, with default options; a decorator gets <c>MGDA</c>, and <c>DWA</c> where it takes loss weights.</summary>
     /// <param name="type">The balancer's type.</param>
@@ -35,9 +33,6 @@ internal static class Concrete
             .First();
         return (Balancer)constructor.Invoke([.. constructor.GetParameters().Select(Given)]);
     }
-
-    /// <summary>A balancer for tasks of a small network, on whose data it may look.</summary>
-    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, SmallNet net) => Balancer(type, tasks, () => net.Losses(), net.All);
 
     /// <summary>A trunk for tasks, with default options and all encoders from one recipe.</summary>
     public static Trunk Trunk(Type type, IReadOnlyList<string> tasks, Func<Encoder> encoder)

@@ -100,6 +100,7 @@ public sealed class CrossStitchTests : IDisposable
         FluentActions.Invoking(() => new CrossStitch(["a", "b"], () => [.. Enumerable.Range(0, counts.Dequeue()).Select(_ => (Encoder)Linear(2, 2))]))
             .Should().Throw<ArgumentException>().WithMessage("*1 for 'a' and 2 for 'b'*");
         FluentActions.Invoking(() => new CrossStitch(Names, () => [Tanh()], perChannel: true)).Should().Throw<ArgumentException>().WithMessage("*stage 0*`widths`*");
+        FluentActions.Invoking(() => new CrossStitch(Names, () => [Tanh()], widths: [2])).Should().Throw<ArgumentException>().WithMessage("*`perChannel` only*");
         FluentActions.Invoking(() => new CrossStitch(Names, () => [Tanh()], perChannel: true, widths: [0])).Should().Throw<ArgumentException>().WithMessage("*`widths`*1 positive*[0]*");
         FluentActions.Invoking(() => new CrossStitch(Names, Numbers.Stages, perChannel: true, channelDimension: 0)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`channelDimension`*0*");
         FluentActions.Invoking(() => new CrossStitch(Array.Empty<string>(), Numbers.Stages)).Should().Throw<ArgumentException>().WithMessage("*at least one task*");

@@ -81,6 +81,9 @@ public sealed class FiLMTests : IDisposable
     {
         FluentActions.Invoking(() => new FiLM(Names, Numbers.Stages(), embedding: 0)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*`embedding`*at least 1*0*");
         FluentActions.Invoking(() => new FiLM(Names, [])).Should().Throw<ArgumentException>().WithMessage("*at least 1 stage*");
+        using var samples = new FiLM(Names, [Linear(2, 2)], channelDimension: -2);
+        samples.Invoking(t => t.call(randn(2, 2)).For(Names[0])).Should().Throw<ArgumentException>("dimension -2 is that of the samples").WithMessage("*2 channels along dimension -2*");
+        FluentActions.Invoking(() => new FiLM(Array.Empty<string>(), [Linear(2, 2)])).Should().Throw<ArgumentException>().WithMessage("*at least one task*");
         using var wrong = new FiLM(Names, [Linear(2, 2)], widths: [3]);
         wrong.Invoking(t => t.call(zeros(4, 2)).For("a")).Should().Throw<ArgumentException>().WithMessage("Stage 0*3 channels*[4, 2]*");
         using var right = new FiLM(Names, [Linear(2, 2)]);

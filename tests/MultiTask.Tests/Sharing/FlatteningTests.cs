@@ -17,7 +17,9 @@ public sealed class FlatteningTests : IDisposable
     {
         Names(Flattening.LastAxis(3)).Should().Equal("tasks|0,1");
         Names(Flattening.Tucker(3)).Should().Equal("tasks|0,1", "0|tasks,1", "1|tasks,0");
-        Names(Flattening.TensorTrain(4)).Should().Equal("2|tasks,0,1", "2,1|tasks,0", "2,1,0|tasks");
+        Names(Flattening.TensorTrain(2)).Should().Equal("0|tasks");
+        Names(Flattening.TensorTrain(3)).Should().Equal("1|tasks,0", "1,0|tasks");
+        Names(Flattening.TensorTrain(5)).Should().Equal("2|tasks,0,1,3", "2,3|tasks,0,1", "2,3,1|tasks,0", "2,3,1,0|tasks"); // height, width, in, out
         Names(Flattening.All(3)).Should().Equal("tasks|0,1", "tasks,0|1", "tasks,1|0");
     }
 

@@ -72,7 +72,7 @@ public sealed class LTBTests : IDisposable
     [Fact]
     public void The_gradient_of_a_draw_is_the_softmaxs()
     {
-        using var trunk = new LTB(Names, 3, Expert.Stack, temperature: 2);
+        using var trunk = new LTB(Names, 3, Expert.Stack, temperature: _ => 2);
         trunk.call(randn(4, 2, ScalarType.Float64)).For("a").square().sum().backward();
         var own = trunk.ByName()["routes.tasks.a"].grad!.Values();
         own.Should().OnlyContain(g => g != 0);
@@ -87,9 +87,24 @@ public sealed class LTBTests : IDisposable
         using var trunk = new LTB(Names, 3, Expert.Stack);
         trunk.MixingParameters().SelectMany(p => p.Values()).Should().HaveCount(15).And.OnlyContain(v => v == 0);
         trunk.Temperature.Should().Be(1);
-        trunk.Temperature = 0.1;
-        trunk.Temperature.Should().Be(0.1);
-        trunk.Invoking(t => t.Temperature = 0).Should().Throw<ArgumentOutOfRangeException>().WithMessage("`Temperature` should be positive*Found 0.*");
+        using var cooled = new LTB(Names, 3, Expert.Stack, temperature: clock => 2 - clock.Steps - (0.5 * clock.Epochs));
+        cooled.Temperature.Should().Be(2);
+        cooled.EndEpoch();
+        cooled.Temperature.Should().Be(1.5);
+        using var resumed = new LTB(Names, 3, Expert.Stack, temperature: clock => 2 - clock.Steps - (0.5 * clock.Epochs));
+        resumed.load_state_dict(cooled.state_dict());
+        resumed.Temperature.Should().Be(1.5, "the clock is a part of the state");
+        cooled.EndStep(0.1);
+        cooled.EndStep(0.1);
+        cooled.Invoking(t => t.Temperature).Should().Throw<ArgumentOutOfRangeException>().WithMessage("`temperature` should be positive*Found -0.5.*");
+    }
+
+    [Fact]
+    public void Branches_of_unlike_shapes_are_refused_not_broadcast()
+    {
+        var widths = new Queue<int>([4, 1]);
+        using var trunk = new LTB(Names, 2, () => [Linear(2, widths.Dequeue())]);
+        trunk.Invoking(t => t.call(randn(3, 2)).For("a")).Should().Throw<ArgumentException>().WithMessage("*one shape*[3, 4]*[3, 1]*");
     }
 
     [Fact]

@@ -17,6 +17,19 @@ public sealed class SluiceTests : IDisposable
 
     public void Dispose() => scope.Dispose();
 
+    /// <summary>An embedding's rows are words, a transposed convolution's are inputs: both were taken for units.</summary>
+    [Fact]
+    public void Units_are_columns_of_an_embedding_and_the_second_dimension_of_a_transposed_convolution()
+    {
+        using var words = Embedding(3, 4, dtype: ScalarType.Float64);
+        Subspaces.WeightOf(words, 4, 0).shape.Should().Equal(4, 3);
+        using var deconvolution = Sequential(ConvTranspose2d(5, 4, 3), ReLU());
+        Subspaces.WeightOf(deconvolution, 4, 0).shape.Should().Equal(4, 5, 3, 3);
+        var weight = words.weight!.detach();
+        var expected = weight.narrow(1, 0, 2).t().matmul(weight.narrow(1, 2, 2)).square().sum().item<double>();
+        Subspaces.Overlap(Subspaces.WeightOf(words, 4, 0), 4).item<double>().Should().BeApproximately(expected, 1e-12);
+    }
+
     [Fact]
     public void Subspaces_are_mixed_across_tasks_and_then_stages()
     {

@@ -21,6 +21,29 @@ public sealed class SoftSharingTests : IDisposable
     public void Dispose() => scope.Dispose();
 
     [Fact]
+    public void Towers_start_with_equal_buffers_too()
+    {
+        using var trunk = new SoftSharing(["a", "b"], () => new RandomFeatures(), new L2Distance(1));
+        var x = randn(3, 2);
+        trunk.call(x).For("a").Values().Should().Equal(trunk.call(x).For("b").Values());
+        trunk.Layers().Select(layer => layer.Name).Should().Equal("map.weight", "map.bias");
+    }
+
+    [Fact]
+    public void The_penalty_of_frozen_towers_asks_for_no_backward_pass()
+    {
+        using var model = new MultiTaskModel(new SoftSharing(["a", "b"], () => Linear(2, 2), new L2Distance(1)), [LearningTask.Regression("a", Linear(2, 1)), LearningTask.Regression("b", Linear(2, 1))]);
+        model.Penalty().Should().NotBeNull();
+        foreach (var parameter in model.Trunk.parameters())
+        {
+            parameter.requires_grad = false;
+        }
+
+        model.Penalty().Should().BeNull();
+        model.Trunk.Penalty()!.item<float>().Should().Be(0);
+    }
+
+    [Fact]
     public void Towers_start_alike_and_then_cost_nothing()
     {
         using var trunk = new SoftSharing(Names, TrunkContract.Tower, new L2Distance(2));
@@ -307,5 +330,19 @@ public sealed class SoftSharingTests : IDisposable
     private sealed class Smooth() : SharingPenalty(nameof(Smooth))
     {
         public override Tensor Of(SharedLayer layer) => layer.Stacked().square().sum();
+    }
+
+    private sealed class RandomFeatures : Module<Tensor, Tensor>
+    {
+        private readonly Module<Tensor, Tensor> map = Linear(4, 4);
+
+        public RandomFeatures()
+            : base(nameof(RandomFeatures))
+        {
+            register_buffer("frequencies", randn(2, 4).DetachFromDisposeScope());
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor input) => map.call(input.matmul(get_buffer("frequencies")!).cos());
     }
 }

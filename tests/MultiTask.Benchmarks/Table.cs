@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using MultiTask.Balancing;
+using MultiTask.Data;
+using MultiTask.Tests.Contracts;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace MultiTask.Benchmarks;
+
+/// <summary>The tables of docs/performance.md: ratios of steps that are timed in turns, in one run.</summary>
+/// <param name="isShort">Few rounds, and a few methods: to see that everything runs, not to measure.</param>
+internal sealed class Table(bool isShort)
+{
+    private static readonly int[] TaskCounts = [3, 8, 40];
+    private readonly int rounds = isShort ? 1 : 15;
+    private readonly double slice = isShort ? 1 : 30;
+
+    public void Print()
+    {
+        set_num_threads(1);
+        Methods(Shape.Dense, TaskCounts, BalanceAt.SharedParameters, Types());
+        Methods(Shape.Dense, TaskCounts, BalanceAt.Representation, [.. Types().Where(IsGradientMethod)]);
+        Solvers();
+        Training();
+        Type[] few = [typeof(EqualWeights), typeof(PCGrad), typeof(MGDA), typeof(UPGrad)];
+        Methods(Shape.LeNet, [2, 8], BalanceAt.SharedParameters, few);
+        Methods(Shape.Deep, [3], BalanceAt.SharedParameters, few);
+        Methods(Shape.Large, [3], BalanceAt.SharedParameters, few);
+        Threads(few);
+    }
+
+    private Type[] Types() => [.. Concrete.TypesOf<Balancer>().Where(type => !isShort || Array.IndexOf(["EqualWeights", "FAMO", "UPGrad", "GradNorm"], type.Name) >= 0)];
+
+    private static bool IsGradientMethod(Type type) => type.IsAssignableTo(typeof(GramianWeighting));
+
+    /// <summary>Whole steps of methods, for some numbers of tasks.</summary>
+    private void Methods(Shape shape, int[] taskCounts, BalanceAt at, Type[] types)
+    {
+        var isReference = shape == Shape.Dense;
+        var table = new MarkdownTable(["", .. taskCounts.SelectMany(k => (string[])[
+            $"{k} tasks: ms", "× plain", .. at == BalanceAt.SharedParameters ? (string[])["× least"] : [], .. isReference ? (string[])["× faster than LibMTL"] : []])]);
+        Dictionary<string, List<double?>> rows = [];
+        foreach (var (column, tasks) in taskCounts.Index())
+        {
+            using var workload = new Workload(shape, tasks);
+            var steps = Steps(workload, at, types);
+            var times = Interleaved.Time([.. steps.Select(s => s.Step)], rounds, slice);
+            for (var i = 0; i < steps.Count; i++)
+            {
+                var milliseconds = Interleaved.Median(times[i]);
+                var cells = rows.TryGetValue(steps[i].Name, out var known) ? known : rows[steps[i].Name] = [];
+                cells.AddRange([milliseconds, Interleaved.Ratio(times[i], times[0])]);
+                if (at == BalanceAt.SharedParameters)
+                {
+                    cells.Add(Interleaved.Ratio(times[i], times[1]));
+                }
+
+                if (isReference)
+                {
+                    cells.Add(LibMTL.Milliseconds(steps[i].Name, column, at) / milliseconds);
+                }
+            }
+        }
+
+        foreach (var (name, cells) in rows)
+        {
+            table.Add(name, [.. cells]);
+        }
+
+        table.Print($"{shape.Name}, {(at == BalanceAt.SharedParameters ? "gradients at the shared parameters" : "gradients at the representation")}");
+    }
+
+    private static List<(string Name, Action Step)> Steps(Workload workload, BalanceAt at, Type[] types)
+    {
+        List<(string Name, Action Step)> steps = [("plain: loss.backward()", workload.PlainStep())];
+        if (at == BalanceAt.SharedParameters)
+        {
+            steps.Add(("least: a backward pass for each task", workload.LeastOfGradients()));
+        }
+
+        steps.AddRange(types.Select(workload.Balancer).Where(b => at == BalanceAt.SharedParameters || !b.AtParametersOnly).Select(b => (b.GetName(), workload.Step(b, at))));
+        return steps;
+    }
+
+    /// <summary>The weights from the Gramian, as a part of the step.</summary>
+    private void Solvers()
+    {
+        var table = new MarkdownTable(["", .. ((int[])[3, 10, 40]).SelectMany(k => (string[])[$"{k} tasks: µs", "% of the step"])]);
+        Dictionary<string, List<double?>> rows = [];
+        foreach (var tasks in (int[])[3, 10, 40])
+        {
+            using var workload = new Workload(Shape.Dense, tasks);
+            foreach (var balancer in Types().Where(IsGradientMethod).Select(workload.Balancer).Cast<GramianWeighting>())
+            {
+                using var scope = NewDisposeScope();
+                workload.Backward(balancer, BalanceAt.SharedParameters);
+                var gramian = balancer.LastGramian!;
+                var times = Interleaved.Time([() => balancer.Weigh(gramian), workload.Step(balancer)], Math.Min(rounds, 5), slice);
+                var cells = rows.TryGetValue(balancer.GetName(), out var known) ? known : rows[balancer.GetName()] = [];
+                cells.AddRange([1000 * Interleaved.Median(times[0]), 100 * Interleaved.Ratio(times[0], times[1])]);
+            }
+        }
+
+        foreach (var (name, cells) in rows)
+        {
+            table.Add(name, [.. cells]);
+        }
+
+        table.Print("The solver: weights from the Gramian");
+    }
+
+    /// <summary>The trainer against a loop by hand, on the same data, both of which shuffle and select.</summary>
+    private void Training()
+    {
+        var table = new MarkdownTable("", "by hand: ms a step", "Trainer: ms a step", "× by hand", "reading batches: % of a step");
+        foreach (var tasks in TaskCounts)
+        {
+            using var workload = new Workload(Shape.Dense, tasks);
+            using var data = workload.Data(samples: Workload.Batch * 20);
+            var epochs = isShort ? 1 : 5;
+            Action byHand = workload.LoopByHand(data, epochs);
+            Action trainer = () =>
+            {
+                using var t = new Trainer(workload.Model, new EqualWeights(), p => optim.Adam(p, 1e-3));
+                t.Fit(data.Batches(Workload.Batch), options: new() { Epochs = epochs });
+            };
+            Action reading = () =>
+            {
+                for (var epoch = 0; epoch < epochs; epoch++)
+                {
+                    using var batches = data.Batches(Workload.Batch).Epoch(epoch).GetEnumerator();
+                    while (true)
+                    {
+                        using var scope = NewDisposeScope();
+                        if (!batches.MoveNext())
+                        {
+                            break;
+                        }
+                    }
+                }
+            };
+            var times = Interleaved.Time([byHand, trainer, reading], rounds, slice);
+            var steps = 20.0 * epochs;
+            table.Add($"{tasks} tasks", Interleaved.Median(times[0]) / steps, Interleaved.Median(times[1]) / steps, Interleaved.Ratio(times[1], times[0]), 100 * Interleaved.Ratio(times[2], times[1]));
+        }
+
+        table.Print("The trainer, equal weights");
+    }
+
+    private void Threads(Type[] types)
+    {
+        var table = new MarkdownTable("", "1 thread: ms", "2 threads: ms");
+        using var workload = new Workload(Shape.Dense, 8);
+        var steps = Steps(workload, BalanceAt.SharedParameters, types);
+        double[][] times = [.. ((int[])[1, 2]).Select(threads =>
+        {
+            set_num_threads(threads);
+            return Interleaved.Time([.. steps.Select(s => s.Step)], Math.Min(rounds, 7), slice).Select(t => Interleaved.Median(t)).ToArray();
+        })];
+        set_num_threads(1);
+        for (var i = 0; i < steps.Count; i++)
+        {
+            table.Add(steps[i].Name, times[0][i], times[1][i]);
+        }
+
+        table.Print("Threads, 8 tasks");
+    }
+}

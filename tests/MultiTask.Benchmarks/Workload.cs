@@ -1,0 +1,154 @@
+using MultiTask.Data;
+using MultiTask.Sharing;
+using MultiTask.Tests.Contracts;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace MultiTask.Benchmarks;
+
+/// <summary>A model of a shape for K regression tasks, one batch of noise, and Adam.</summary>
+internal sealed class Workload : IDisposable
+{
+    public const int Batch = 128;
+    private readonly DisposeScope scope = NewDisposeScope();
+    private readonly Inputs input;
+    private readonly TaskMap<Tensor> targets;
+
+    public Workload(Shape shape, int tasks)
+    {
+        manual_seed(1);
+        Names = Concrete.Names(tasks);
+        Model = new(new HardSharing(Encoder.From(shape.Trunk())), Names.Select(task => LearningTask.Regression(task, Linear(shape.Width, 1))));
+        input = randn([Batch, .. shape.Sample]);
+        targets = TaskMap.Create(Names.Select(task => (task, randn(Batch, 1))));
+        Shared = [.. Model.SharedParameters()];
+    }
+
+    public IReadOnlyList<string> Names { get; }
+
+    public MultiTaskModel Model { get; }
+
+    public IReadOnlyList<Parameter> Shared { get; }
+
+    /// <summary>A balancer with its defaults.</summary>
+    public Balancer Balancer(Type type) => Concrete.Balancer(type, Names, () => Model.Losses(Model.call(input), targets), Model.parameters());
+
+    /// <summary>A whole step, in a loop by hand that has a balancer in it.</summary>
+    public Action Step(Balancer balancer, BalanceAt at = BalanceAt.SharedParameters)
+    {
+        var optimizer = optim.Adam(Parameters(balancer), 1e-3);
+        return () =>
+        {
+            using var step = NewDisposeScope();
+            ClearGradients();
+            Backward(balancer, at);
+            optimizer.step();
+            balancer.EndStep(() => Model.Losses(Model.call(input), targets));
+        };
+    }
+
+    /// <summary>A step with <c>loss.backward()</c> and nothing of the library but its modules.</summary>
+    public Action PlainStep()
+    {
+        var optimizer = optim.Adam(Parameters(null), 1e-3);
+        var (trunk, heads) = ByHand();
+        return () =>
+        {
+            using var step = NewDisposeScope();
+            ClearGradients();
+            LossesByHand(trunk, heads).Aggregate((sum, loss) => sum + loss).backward();
+            optimizer.step();
+        };
+    }
+
+    /// <summary>The least that any gradient method has to call: forward, a backward pass through the trunk for each task, the optimizer.</summary>
+    public Action LeastOfGradients()
+    {
+        var optimizer = optim.Adam(Parameters(null), 1e-3);
+        var (trunk, heads) = ByHand();
+        return () =>
+        {
+            using var step = NewDisposeScope();
+            ClearGradients();
+            var losses = LossesByHand(trunk, heads);
+            for (var i = 0; i < losses.Length; i++)
+            {
+                losses[i].backward(retain_graph: i + 1 < losses.Length);
+            }
+
+            optimizer.step();
+        };
+    }
+
+    /// <summary>The backward pass of a balancer, without gradients to clear and without the optimizer.</summary>
+    public void Backward(Balancer balancer, BalanceAt at)
+    {
+        if (at == BalanceAt.SharedParameters)
+        {
+            balancer.Backward(Model.Losses(Model.call(input), targets), Shared);
+            return;
+        }
+
+        var representation = Model.Trunk.call(input).Cut();
+        balancer.Backward(Model.Losses(Model.Outputs(representation), targets), representation);
+    }
+
+    /// <summary>The gradients of the losses of the batch.</summary>
+    public Jacobian Jacobian() => MultiTask.Jacobian.Of(Model.Losses(Model.call(input), targets), Shared);
+
+    /// <summary>Data of the shape of the batch.</summary>
+    public MultiTaskDataset Data(int samples) =>
+        new(randn([samples, .. input.Single.shape[1..]]), TaskMap.Create(Names.Select(task => (task, randn(samples, 1)))));
+
+    /// <summary>Epochs of a loop that has nothing of the library in it.</summary>
+    public Action LoopByHand(MultiTaskDataset data, int epochs)
+    {
+        var (trunk, heads) = ByHand();
+        return () =>
+        {
+            using var all = NewDisposeScope();
+            using var optimizer = optim.Adam(Parameters(null), 1e-3);
+            for (var epoch = 0; epoch < epochs; epoch++)
+            {
+                var order = randperm(data.Count);
+                for (var start = 0L; start < data.Count; start += Batch)
+                {
+                    using var step = NewDisposeScope();
+                    var rows = order.narrow(0, start, Math.Min(Batch, data.Count - start));
+                    var h = trunk.call(data.Inputs[0].index_select(0, rows));
+                    var losses = heads.Select((head, i) => functional.mse_loss(head.call(h), data.Targets.Values[i].index_select(0, rows)));
+                    optimizer.zero_grad();
+                    losses.Aggregate((sum, loss) => sum + loss).backward();
+                    optimizer.step();
+                }
+            }
+        };
+    }
+
+    public void ClearGradients()
+    {
+        foreach (var parameter in Model.parameters())
+        {
+            parameter.grad = null;
+        }
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        scope.Dispose();
+    }
+
+    private Parameter[] Parameters(Balancer? balancer) => [.. Model.parameters().Concat(balancer?.parameters() ?? [])];
+
+    private (Module<Tensor, Tensor> Trunk, Module<Tensor, Tensor>[] Heads) ByHand() =>
+        ((Module<Tensor, Tensor>)Model.Trunk.children().Single(), [.. Model.Tasks.Values.Select(task => task.Head)]);
+
+    private Tensor[] LossesByHand(Module<Tensor, Tensor> trunk, Module<Tensor, Tensor>[] heads)
+    {
+        var h = trunk.call(input.Single);
+        return [.. heads.Select((head, i) => functional.mse_loss(head.call(h), targets.Values[i]))];
+    }
+}
