@@ -122,6 +122,9 @@ public sealed class AITM : Trunk
         .Concat(outputs.Find(task)?.parameters() ?? []);
 
     /// <summary>Those of the inner trunk, and the projections h₂ and h₃, of which the weights of the attention are made.</summary>
+    public override bool MixesInOrderOfTasks => inner.MixesInOrderOfTasks;
+
+    /// <inheritdoc/>
     public override IEnumerable<Parameter> MixingParameters() => inner.MixingParameters().Concat(attention?.Weighing ?? []);
 
     /// <summary>What each step from the second on takes from the step before and from its own tower; then those of the inner trunk.</summary>

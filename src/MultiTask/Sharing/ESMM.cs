@@ -66,6 +66,9 @@ public sealed class ESMM : Trunk
     public override IEnumerable<Parameter> TaskParameters(string task) => chain.Own(task);
 
     /// <inheritdoc/>
+    public override bool MixesInOrderOfTasks => inner.MixesInOrderOfTasks;
+
+    /// <inheritdoc/>
     public override IEnumerable<Parameter> MixingParameters() => inner.MixingParameters();
 
     /// <inheritdoc/>

@@ -68,7 +68,8 @@ internal static partial class Concrete
 
     public static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(i => $"task{i}")];
 
-    private static bool OnTrunk(Type trunk) => trunk.GetConstructors().SelectMany(c => c.GetParameters()).Any(p => p.ParameterType == typeof(Trunk));
+    /// <summary>Whether the trunk stands on another, as chains of tasks do.</summary>
+    public static bool OnTrunk(Type trunk) => trunk.GetConstructors().SelectMany(c => c.GetParameters()).Any(p => p.ParameterType == typeof(Trunk));
 
     private static object? Argument(Type type, IReadOnlyList<string> tasks) =>
         type == typeof(IEnumerable<string>) ? tasks
