@@ -121,10 +121,10 @@ public sealed class AITM : Trunk
         .Concat(chain.IsLast(task) && chain.Length == 2 ? Attending : [])
         .Concat(outputs.Find(task)?.parameters() ?? []);
 
-    /// <summary>Those of the inner trunk, and the projections h₂ and h₃, of which the weights of the attention are made.</summary>
+    /// <inheritdoc/>
     public override bool MixesInOrderOfTasks => inner.MixesInOrderOfTasks;
 
-    /// <inheritdoc/>
+    /// <summary>Those of the inner trunk, and the projections h₂ and h₃, of which the weights of the attention are made.</summary>
     public override IEnumerable<Parameter> MixingParameters() => inner.MixingParameters().Concat(attention?.Weighing ?? []);
 
     /// <summary>What each step from the second on takes from the step before and from its own tower; then those of the inner trunk.</summary>

@@ -24,7 +24,7 @@ public sealed class LTB : Trunk
 {
     private readonly RoutedStacks stacks;
     private readonly Routes routes;
-    private readonly Clock clock = new();
+    private readonly Clock? clock;
     private readonly Func<SharingClock, double> temperature;
 
     /// <summary>Layers of branches.</summary>
@@ -42,6 +42,7 @@ public sealed class LTB : Trunk
     {
         ArgumentNullException.ThrowIfNull(layers);
         this.temperature = temperature ?? (_ => 1);
+        clock = temperature is null ? null : new();
         _ = Temperature;
         stacks = new(tasks, Arguments.AtLeastOne(branches, nameof(branches)), layers, null, nameof(layers));
         var like = stacks.parameters().FirstOrDefault();
@@ -66,7 +67,7 @@ public sealed class LTB : Trunk
 
     /// <summary>τ as it is now.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The schedule gives a number that is not positive and finite.</exception>
-    public double Temperature => Arguments.Positive(temperature(clock.Now), nameof(temperature));
+    public double Temperature => Arguments.Positive(temperature(clock?.Now ?? default), nameof(temperature));
 
     /// <inheritdoc/>
     public override IReadOnlyCollection<string> Tasks => stacks.Tasks;
@@ -85,10 +86,10 @@ public sealed class LTB : Trunk
 
     /// <summary>Moves the clock of the temperature on.</summary>
     /// <param name="learningRate">The learning rate of the step; of no account here.</param>
-    public override void EndStep(double learningRate) => clock.EndStep();
+    public override void EndStep(double learningRate) => clock?.EndStep();
 
     /// <summary>Moves the clock of the temperature on.</summary>
-    public override void EndEpoch() => clock.EndEpoch();
+    public override void EndEpoch() => clock?.EndEpoch();
 
     /// <inheritdoc/>
     public override Representation forward(Inputs input) => Run(input, null);
