@@ -91,7 +91,7 @@ public sealed class MicroBatchLosses
 
             if (!loss.requires_grad)
             {
-                throw new ArgumentException($"Task '{task}': the loss should depend on a parameter that requires a gradient. It does not.");
+                throw new ArgumentException($"Task '{task}': the loss should depend on a parameter that requires a gradient. It does not, or all that it depends on is frozen.");
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using MultiTask.Diagnostics;
 using MultiTask.Sharing;
+using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -132,6 +133,17 @@ public sealed class MultiTaskModel : nn.Module<Inputs, TaskMap<Tensor>>
     /// <summary>A scalar to add to the losses, unweighted; <c>null</c> where the trunk has none, or nothing that it depends on needs a gradient.</summary>
     /// <remarks>See <see cref="Trunk.Penalty"/>, which also tells the value of a trunk that is frozen.</remarks>
     public Tensor? Penalty() => trunk.Penalty() is { requires_grad: true } penalty ? penalty : null;
+
+    /// <summary>Goes into training or evaluation mode; modules that are frozen (<see cref="Freezing"/>) stay in evaluation mode.</summary>
+    /// <param name="train">Whether to train; true by default.</param>
+    public override void train(bool train = true)
+    {
+        base.train(train);
+        if (train)
+        {
+            Freezing.KeepFrozenInEvaluation(this);
+        }
+    }
 
     private IEnumerable<Parameter> OwnParameters(string task) =>
         tasks[task].Head.parameters().Concat(adapters.Of(task)).Concat(trunk.TaskParameters(task)).DistinctBy(p => p.Handle);

@@ -10,7 +10,7 @@ namespace MultiTask;
 /// <remarks>
 /// A step: gradients to null; outputs and losses of the batch; <see cref="Balancer.Backward(TaskMap{Tensor}, IEnumerable{Parameter})"/>;
 /// the trunk's penalty; clipping; the optimizer. The trainer knows no method and no architecture by name. It works on the
-/// thread that calls it, leaves the model in the mode it found it in, and touches no global state but torch's random
+/// thread that calls it, leaves the model in the mode it found it in (what is frozen does not train: <see cref="Freezing"/>), and touches no global state but torch's random
 /// numbers, which a resumed run sets to where the stopped one left them. It disposes the optimizer, not the model and not
 /// the balancer.
 /// </remarks>
@@ -96,6 +96,11 @@ public sealed class Trainer : IDisposable
         stopRequested = false;
 
         using var mode = new ModeScope(Model, training: true);
+        foreach (var callback in options.Callbacks)
+        {
+            callback.OnStart(this, run.Epoch, run.BatchesRead);
+        }
+
         using var loop = new TrainingLoop(this, run, train, validation, options, schedule, progress, parameters);
         var reason = loop.Run(() => stopRequested, cancellationToken);
         if (options.RestoreBest && run.Best.Count > 0)

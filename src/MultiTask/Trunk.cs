@@ -1,4 +1,5 @@
 using MultiTask.Sharing;
+using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -38,6 +39,13 @@ public abstract class Trunk : nn.Module<Inputs, Representation>
     /// </summary>
     public virtual IEnumerable<Parameter> MixingParameters() => [];
 
+    /// <summary>
+    /// Whether some <see cref="MixingParameters"/> have an entry for each task, in the order of <see cref="Tasks"/>, as the α of
+    /// cross-stitch units have; false by default. Of other tasks, or of the same in another order, they mean something else, even where
+    /// shapes agree, so <see cref="ModuleWeights.TakeWeights"/> does not take them over.
+    /// </summary>
+    public virtual bool MixesInOrderOfTasks => false;
+
     /// <summary>What each task takes from each part of the trunk, to look at; none by default.</summary>
     /// <param name="inputs">The samples for which to tell; gates that read the input are averaged over them.</param>
     /// <remarks>Runs without gradients, in the mode that the trunk is in.</remarks>
@@ -51,9 +59,20 @@ public abstract class Trunk : nn.Module<Inputs, Representation>
     /// </remarks>
     public virtual Tensor? Penalty() => null;
 
+    /// <summary>Goes into training or evaluation mode; modules that are frozen (<see cref="Freezing"/>) stay in evaluation mode.</summary>
+    /// <param name="train">Whether to train; true by default.</param>
+    public override void train(bool train = true)
+    {
+        base.train(train);
+        if (train)
+        {
+            Freezing.KeepFrozenInEvaluation(this);
+        }
+    }
+
     /// <summary>Takes note that the optimizer has made its step; trunks with a clock or a step of their own override it.</summary>
     /// <remarks>The trainer calls it; in a loop of your own, call it after <c>optimizer.step()</c>.</remarks>
-    /// <param name="learningRate">The learning rate of the step, ≥ 0: of the optimizer's first group.</param>
+    /// <param name="learningRate">The learning rate of the step, ≥ 0: that of the parameter group which the trunk's first parameter is in.</param>
     public virtual void EndStep(double learningRate)
     {
     }

@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+using MultiTask.Training;
 using TorchSharp.Modules;
 using TorchSharp;
 
@@ -24,7 +25,6 @@ public sealed class Adapters : Trunk
     private readonly NamedModules<ModuleList<Bottleneck>> adapters;
     private readonly Channels channels;
     private readonly int[] widths;
-    private readonly bool frozen;
 
     /// <summary>A stack with adapters.</summary>
     /// <param name="tasks">The tasks' names.</param>
@@ -49,7 +49,6 @@ public sealed class Adapters : Trunk
     {
         Arguments.AtLeastOne(bottleneck, nameof(bottleneck));
         this.stages = new(stages);
-        this.frozen = frozen;
         channels = new(channelDimension);
         this.widths = Channels.Widths(this.stages, widths);
         adapters = new(tasks, _ => new([.. this.widths.Select(width => new Bottleneck(width, bottleneck, channels))]));
@@ -58,7 +57,7 @@ public sealed class Adapters : Trunk
         adapters.to(device, dtype);
         if (frozen)
         {
-            Frozen.Freeze(this.stages);
+            this.stages.Freeze();
         }
     }
 
@@ -88,22 +87,12 @@ public sealed class Adapters : Trunk
     /// <inheritdoc/>
     public override IReadOnlyCollection<string> Tasks => adapters.Names;
 
-    /// <summary>The stages; none where they are frozen.</summary>
-    public override IEnumerable<Parameter> SharedParameters() => frozen ? [] : stages.parameters();
+    /// <summary>The stages, frozen or not: balancers pass over what is.</summary>
+    public override IEnumerable<Parameter> SharedParameters() => stages.parameters();
 
     /// <summary>The task's adapters.</summary>
     /// <param name="task">The task's name.</param>
     public override IEnumerable<Parameter> TaskParameters(string task) => adapters.Of(task).parameters();
-
-    /// <inheritdoc/>
-    public override void train(bool train = true)
-    {
-        base.train(train);
-        if (frozen)
-        {
-            stages.eval();
-        }
-    }
 
     /// <inheritdoc/>
     public override Representation forward(Inputs input) => stages.WithSteps(input, (task, l, h) => adapters.Of(task)[l].call(h));

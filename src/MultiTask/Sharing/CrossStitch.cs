@@ -102,6 +102,9 @@ public sealed class CrossStitch : Trunk
     /// <summary>All α.</summary>
     public override IEnumerable<Parameter> MixingParameters() => stitches.parameters();
 
+    /// <inheritdoc/>
+    public override bool MixesInOrderOfTasks => true;
+
     /// <summary>The α of each stage; of channels, their mean.</summary>
     /// <param name="inputs">Not read: α is the same for all samples.</param>
     public override IReadOnlyList<Mixture> Mixtures(Inputs inputs)

@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+using MultiTask.Training;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -34,7 +35,6 @@ public sealed class HyperFormer : Trunk
     private readonly NamedModules<HyperAdapter> hypernetworks;
     private readonly Channels channels;
     private readonly int[] widths;
-    private readonly bool frozen;
 
     /// <summary>A stack with adapters that are made from the tasks' embeddings.</summary>
     /// <param name="tasks">The tasks' names.</param>
@@ -70,7 +70,6 @@ public sealed class HyperFormer : Trunk
         Arguments.AtLeastOne(hidden, nameof(hidden));
         Arguments.AtLeastOne(projected, nameof(projected));
         this.stages = new(stages);
-        this.frozen = frozen;
         channels = new(channelDimension);
         this.widths = Channels.Widths(this.stages, widths);
         embeddings = new(tasks, _ => new(randn(embedding)));
@@ -86,7 +85,7 @@ public sealed class HyperFormer : Trunk
 
         if (frozen)
         {
-            Frozen.Freeze(this.stages);
+            this.stages.Freeze();
         }
     }
 
@@ -124,23 +123,13 @@ public sealed class HyperFormer : Trunk
     /// <inheritdoc/>
     public override IReadOnlyCollection<string> Tasks => embeddings.Names;
 
-    /// <summary>The stages, unless they are frozen, and all that makes weights but the tasks' embeddings.</summary>
+    /// <summary>The stages, frozen or not (balancers pass over what is), and all that makes weights but the tasks' embeddings.</summary>
     public override IEnumerable<Parameter> SharedParameters() =>
-        (frozen ? [] : stages.parameters()).Concat(places.parameters()).Concat(projector.parameters()).Concat(hypernetworks.parameters());
+        stages.parameters().Concat(places.parameters()).Concat(projector.parameters()).Concat(hypernetworks.parameters());
 
     /// <summary>The task's embedding.</summary>
     /// <param name="task">The task's name.</param>
     public override IEnumerable<Parameter> TaskParameters(string task) => embeddings.Of(task).parameters();
-
-    /// <inheritdoc/>
-    public override void train(bool train = true)
-    {
-        base.train(train);
-        if (frozen)
-        {
-            stages.eval();
-        }
-    }
 
     /// <inheritdoc/>
     public override Representation forward(Inputs input) => stages.WithSteps(input, Adapted);

@@ -1,4 +1,5 @@
 using MultiTask.Diagnostics;
+using MultiTask.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -26,7 +27,6 @@ public sealed class MTLoRA : Trunk
     private readonly TaskBackbone encode;
     private readonly NamedModules<LowRank> shared;
     private readonly NamedModules<NamedModules<LowRank>> own;
-    private readonly bool frozen;
     private readonly int rank;
 
     /// <summary>A backbone with low-rank updates.</summary>
@@ -46,13 +46,13 @@ public sealed class MTLoRA : Trunk
         Arguments.Positive(scale, nameof(scale));
         encode = new(backbone);
         this.backbone = encode.Module;
-        (this.rank, this.frozen) = (rank, frozen);
+        this.rank = rank;
         shared = Updates(encode.Dense, sharedRank, scale);
         own = new(tasks, _ => Updates(encode.Dense, rank, scale));
         encode.Hook(encode.Dense, Updated);
         if (frozen)
         {
-            Frozen.Freeze(this.backbone);
+            this.backbone.Freeze();
         }
 
         RegisterComponents();
@@ -75,22 +75,12 @@ public sealed class MTLoRA : Trunk
     /// <inheritdoc/>
     public override IReadOnlyCollection<string> Tasks => own.Names;
 
-    /// <summary>The backbone, unless it is frozen, and the updates that all tasks share.</summary>
-    public override IEnumerable<Parameter> SharedParameters() => (frozen ? [] : backbone.parameters()).Concat(shared.parameters());
+    /// <summary>The backbone, frozen or not (balancers pass over what is), and the updates that all tasks share.</summary>
+    public override IEnumerable<Parameter> SharedParameters() => backbone.parameters().Concat(shared.parameters());
 
     /// <summary>The task's updates.</summary>
     /// <param name="task">The task's name.</param>
     public override IEnumerable<Parameter> TaskParameters(string task) => own.Of(task).parameters();
-
-    /// <inheritdoc/>
-    public override void train(bool train = true)
-    {
-        base.train(train);
-        if (frozen)
-        {
-            backbone.eval();
-        }
-    }
 
     /// <inheritdoc/>
     public override Representation forward(Inputs input) => rank == 0 ? new(encode.Encode(input)) : new(task => Encode(task, input));

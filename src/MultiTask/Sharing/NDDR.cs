@@ -99,6 +99,9 @@ public sealed class NDDR : Trunk
     /// <summary>All fusions, with their normalisation.</summary>
     public override IEnumerable<Parameter> MixingParameters() => fusions.parameters();
 
+    /// <inheritdoc/>
+    public override bool MixesInOrderOfTasks => true;
+
     /// <summary>For each stage the root mean square length of the weights by which a task reads another's channels: α and β at the start.</summary>
     /// <param name="inputs">Not read: the weights are the same for all samples.</param>
     public override IReadOnlyList<Mixture> Mixtures(Inputs inputs)

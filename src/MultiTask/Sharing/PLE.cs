@@ -78,6 +78,9 @@ public sealed class PLE : Trunk
     public override IEnumerable<Parameter> MixingParameters() => units.Mixing();
 
     /// <inheritdoc/>
+    public override bool MixesInOrderOfTasks => true;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<Mixture> Mixtures(Inputs inputs) => units.Mixtures(inputs, level => $"levels.{Experts.Key(level)}");
 
     /// <inheritdoc/>

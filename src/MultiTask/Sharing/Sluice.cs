@@ -112,6 +112,9 @@ public sealed class Sluice : Trunk
     /// <summary>All α and β.</summary>
     public override IEnumerable<Parameter> MixingParameters() => alphas.parameters().Concat(betas.parameters());
 
+    /// <inheritdoc/>
+    public override bool MixesInOrderOfTasks => true;
+
     /// <summary>The α of each stage, with subspaces as <c>age.1</c> and <c>age.2</c>, and the β of all tasks.</summary>
     /// <param name="inputs">Not read: α and β are the same for all samples.</param>
     public override IReadOnlyList<Mixture> Mixtures(Inputs inputs)

@@ -8,6 +8,14 @@ namespace MultiTask.Training;
 /// </remarks>
 public abstract class TrainerCallback
 {
+    /// <summary>Before the first step of a run, when the model is in training mode; for what has to be so from the beginning.</summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="epoch">The epoch that the run begins with: 0, or where a run that is resumed goes on.</param>
+    /// <param name="batchesRead">How many of the epoch's batches were read before: 0, unless a run goes on in the middle of an epoch.</param>
+    public virtual void OnStart(Trainer trainer, int epoch, int batchesRead)
+    {
+    }
+
     /// <summary>After each step, skipped or not. The gradients are still there; a tensor made here goes with the step, unless it is detached from its scope.</summary>
     /// <param name="trainer">The trainer.</param>
     /// <param name="report">What came of the step.</param>

@@ -12,6 +12,7 @@ namespace MultiTask.Training;
 internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, optim.Optimizer optimizer, IReadOnlyList<Parameter> parameters, TrainerOptions options) : IDisposable
 {
     private readonly IReadOnlyList<Parameter> shared = [.. model.SharedParameters()];
+    private readonly optim.ILearningRateController group = GroupOf(model.Trunk, optimizer);
     private readonly BufferCopies buffers = new(model, balancer);
 
     /// <summary>Makes the step. Call inside a dispose scope that the batches belong to.</summary>
@@ -54,7 +55,7 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
 
         optimizer.step();
-        model.Trunk.EndStep(optimizer.ParamGroups.First().LearningRate);
+        model.Trunk.EndStep(group.LearningRate);
         return Report() with { Fault = LookBack() };
 
         NonFiniteException? LookBack()
@@ -158,6 +159,13 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
             statistics.Restore();
             RandomState.Restore(next, "The step");
         }
+    }
+
+    /// <summary>The parameter group of the trunk's first parameter, which tells the trunk its learning rate.</summary>
+    private static optim.ILearningRateController GroupOf(Trunk trunk, optim.Optimizer optimizer)
+    {
+        var handle = trunk.parameters().FirstOrDefault()?.Handle;
+        return optimizer.ParamGroups.FirstOrDefault(g => g is ParamGroup group && group.Parameters.Any(p => p.Handle == handle)) ?? optimizer.ParamGroups.First();
     }
 
     private void ClearGradients()
