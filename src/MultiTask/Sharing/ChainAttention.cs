@@ -1,10 +1,11 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 
 /// <summary>How a step of <see cref="AITM"/> takes from the step before and from its own tower: each attends to itself.</summary>
-internal sealed class ChainAttention : nn.Module
+internal sealed class ChainAttention : nn.Module, ICounted
 {
     private readonly Parameter value;
     private readonly Parameter query;
@@ -31,8 +32,10 @@ internal sealed class ChainAttention : nn.Module
     public (Tensor Weights, Tensor Mixed) Mix(Tensor before, Tensor own)
     {
         var parts = stack([before, own], dim: 1);
-        var scores = (nn.functional.linear(parts, query) * nn.functional.linear(parts, key)).sum(dim: -1) * scale;
+        var scores = MultiplyAdds.Sums((Projected(query) * Projected(key)).sum(dim: -1), own.size(-1), this) * scale;
         var weights = scores.softmax(1);
-        return (weights, (weights.unsqueeze(-1) * nn.functional.linear(parts, value)).sum(dim: 1));
+        return (weights, MultiplyAdds.Sums((weights.unsqueeze(-1) * Projected(value)).sum(dim: 1), terms: 2, this));
+
+        Tensor Projected(Tensor map) => MultiplyAdds.Sums(nn.functional.linear(parts, map), map.size(1), this);
     }
 }

@@ -110,7 +110,7 @@ public sealed class LayerConflictsTests : IDisposable
     {
         string[] names = ["a", "b", "c"];
         var trunk = Concrete.Trunk(type, names, TrunkContract.Tower);
-        using var model = new MultiTaskModel(trunk, names.Select(name => LearningTask.Regression(name, Sequential(Dropout(0.3), Linear(4, 1)))));
+        using var model = new MultiTaskModel(trunk, names.Select(name => LearningTask.Regression(name, Sequential(Dropout(0.3), Linear(Concrete.Width(type), 1)))));
         model.to(ScalarType.Float64);
         model.train();
         var x = rand([6, 2], ScalarType.Float64);

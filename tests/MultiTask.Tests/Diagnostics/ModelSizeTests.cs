@@ -121,6 +121,9 @@ public sealed class ModelSizeTests : IDisposable
         using var lora = Model(new MTLoRA(Names, Linear(4, 4), rank: 2, sharedRank: 3));
         ModelSize.Of(lora, zeros(2, 4)).Together.Should().Be(2 * (16 + (3 * 8) + (2 * 8) + 4));
 
+        using var star = Model(new STAR(Names, Linear(4, 4)));
+        ModelSize.Of(star, zeros(2, 4)).Together.Should().Be(2 * (16 + 16 + 4), "the layer runs before its output is replaced by that of its product with the task's factor");
+
         using var film = Model(new FiLM(Names, dense(), embedding: 8));
         ModelSize.Of(film, zeros(4, 4)).Together.Should().Be(16 + (2 * (16 + 4)) + (2 * 2 * 8 * 8 / 4.0), "a batch needs its scales and shifts only once");
     }
@@ -236,7 +239,7 @@ public sealed class ModelSizeTests : IDisposable
         string[] names = ["a", "b", "c"];
         var trunk = Concrete.Trunk(type, names, TrunkContract.Tower);
         trunk.to(ScalarType.Float64);
-        using var model = new MultiTaskModel(trunk, names.Select(name => LearningTask.Regression(name, Sequential(Dropout(0.3), Linear(4, 1)))));
+        using var model = new MultiTaskModel(trunk, names.Select(name => LearningTask.Regression(name, Sequential(Dropout(0.3), Linear(Concrete.Width(type), 1)))));
         model.to(ScalarType.Float64);
         model.train();
         var x = rand([6, 2], ScalarType.Float64);
