@@ -1,5 +1,4 @@
 using MultiTask.Numerics;
-using static TorchSharp.torch;
 
 namespace MultiTask;
 

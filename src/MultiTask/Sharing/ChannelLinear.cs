@@ -1,10 +1,11 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 
 /// <summary>A linear map of the channels, alike at each place: a 1×1 convolution of images, a dense layer of vectors.</summary>
-internal sealed class ChannelLinear : nn.Module<Tensor, Tensor>
+internal sealed class ChannelLinear : nn.Module<Tensor, Tensor>, ICounted
 {
     private readonly Parameter weight;
     private readonly Parameter? bias;
@@ -34,6 +35,6 @@ internal sealed class ChannelLinear : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         channels.Expect(input, weight.size(1), "Features");
-        return channels.FromLast(nn.functional.linear(channels.ToLast(input), weight, bias!));
+        return channels.FromLast(MultiplyAdds.Sums(nn.functional.linear(channels.ToLast(input), weight, bias!), weight.size(1), this));
     }
 }

@@ -36,8 +36,9 @@ internal sealed class ChannelNorm : nn.Module<Tensor, Tensor>
             return places; // The native library has no kernel for shapes alone; this one stays.
         }
 
+        // Of copies, because a later pass before the backward one may move the averages.
         return training && places.numel() == places.size(1)
-            ? nn.functional.batch_norm(places, batch.running_mean!, batch.running_var!, batch.weight!, batch.bias!, training: false, eps: batch.eps)
+            ? nn.functional.batch_norm(places, batch.running_mean!.clone(), batch.running_var!.clone(), batch.weight!, batch.bias!, training: false, eps: batch.eps)
             : batch.call(places);
     }
 }

@@ -28,6 +28,10 @@ internal sealed class Channels(int dimension)
             : throw new ArgumentException($"`widths` should be {stages.Count} positive numbers, one for each stage. Found {Shape.Text(given.Select(w => (long)w))}.");
     }
 
+    /// <summary>The number of channels that a module's last part of a usual kind gives, or 0 where there is none.</summary>
+    public static int Said(nn.Module module) =>
+        (int)module.named_modules().Select(m => m.module).Prepend(module).Select(Width).LastOrDefault(width => width > 0);
+
     /// <summary>Refuses features with another number of channels, before the native library ends the process.</summary>
     public void Expect(Tensor features, long width, string what)
     {
@@ -51,8 +55,8 @@ internal sealed class Channels(int dimension)
         var widths = new int[stages.Count];
         for (var l = 0; l < widths.Length; l++)
         {
-            var said = stages.ModuleOf(l).named_modules().Select(m => m.module).Prepend(stages.ModuleOf(l)).Select(Width).LastOrDefault(width => width > 0);
-            widths[l] = said > 0 ? (int)said : l > 0 ? widths[l - 1] : throw new ArgumentException(
+            var said = Said(stages.ModuleOf(l));
+            widths[l] = said > 0 ? said : l > 0 ? widths[l - 1] : throw new ArgumentException(
                 $"The number of channels after stage {l} could not be told from its modules ({stages.ModuleOf(l).GetName()}). Give `widths`, one number for each stage.");
         }
 

@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -128,11 +129,11 @@ public sealed class CrossStitch : Trunk
         if (channels is null)
         {
             var flat = stack(features).flatten(1);
-            return task => Alpha(task).matmul(flat).reshape(features[0].shape);
+            return task => MultiplyAdds.Sums(Alpha(task).matmul(flat).reshape(features[0].shape), features.Length);
         }
 
         channels.Expect(features[0], Alpha(towers.Tasks[0]).size(1), $"Stage {stage}");
         var x = stack(features.Select(channels.ToLast), -2);
-        return task => channels.FromLast((x * Alpha(task)).sum(dim: -2));
+        return task => MultiplyAdds.Sums(channels.FromLast((x * Alpha(task)).sum(dim: -2)), features.Length);
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ExpertOutputs
 
         var rows = Product(places);
         var values = stacked.movedim([1L], [places.Length]).reshape(rows, experts, Product(shape[places.Length..]));
-        return weights.to_type(stacked.dtype).reshape(rows, 1, experts).bmm(values).reshape(shape);
+        return MultiplyAdds.Sums(weights.to_type(stacked.dtype).reshape(rows, 1, experts).bmm(values).reshape(shape), experts);
     }
 
     private static long Product(IEnumerable<long> lengths) => lengths.Aggregate(1L, (product, length) => product * length);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace MultiTask.Sharing;
 
 /// <summary>The usual gate: one linear map, without bias, of the input, flattened.</summary>
-internal sealed class LinearGate : nn.Module<Inputs, Tensor>
+internal sealed class LinearGate : nn.Module<Inputs, Tensor>, ICounted
 {
     private readonly Parameter weight;
 
@@ -48,7 +48,7 @@ internal sealed class LinearGate : nn.Module<Inputs, Tensor>
         var x = input.Single;
         var flat = x.dim() == 2 ? x : x.flatten(Math.Min(1, x.dim() - 1));
         return flat.dim() == 2 && flat.shape[1] == width
-            ? nn.functional.linear(flat, weight)
+            ? MultiplyAdds.Sums(nn.functional.linear(flat, weight), width, this)
             : throw new ArgumentException($"The gates read {width} numbers a sample. Found an input of shape {Shape.Of(x)}. Give `gate`.");
     }
 

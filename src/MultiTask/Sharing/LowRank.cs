@@ -1,10 +1,11 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 
 /// <summary>A low-rank update of a linear layer: s · B A x. A starts as a new dense layer does, B at 0, and so the update at 0.</summary>
-internal sealed class LowRank : nn.Module<Tensor, Tensor>
+internal sealed class LowRank : nn.Module<Tensor, Tensor>, ICounted
 {
     private readonly Parameter a;
     private readonly Parameter b;
@@ -20,5 +21,9 @@ internal sealed class LowRank : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => nn.functional.linear(nn.functional.linear(input, a), b) * scale;
+    public override Tensor forward(Tensor input)
+    {
+        var within = MultiplyAdds.Sums(nn.functional.linear(input, a), a.size(1), this);
+        return MultiplyAdds.Sums(nn.functional.linear(within, b), b.size(1), this) * scale;
+    }
 }

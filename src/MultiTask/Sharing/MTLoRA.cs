@@ -24,11 +24,10 @@ namespace MultiTask.Sharing;
 public sealed class MTLoRA : Trunk
 {
     private readonly nn.Module backbone;
-    private readonly Encoder encode;
+    private readonly TaskBackbone encode;
     private readonly NamedModules<LowRank> shared;
     private readonly NamedModules<NamedModules<LowRank>> own;
     private readonly int rank;
-    private string? current;
 
     /// <summary>A backbone with low-rank updates.</summary>
     /// <param name="tasks">The tasks' names.</param>
@@ -42,26 +41,15 @@ public sealed class MTLoRA : Trunk
     public MTLoRA(IEnumerable<string> tasks, Encoder backbone, int rank = 8, int sharedRank = 8, double scale = 2, bool frozen = false)
         : base(nameof(MTLoRA))
     {
-        ArgumentNullException.ThrowIfNull(backbone);
         Arguments.NonNegative(rank, nameof(rank));
         Arguments.NonNegative(sharedRank, nameof(sharedRank));
         Arguments.Positive(scale, nameof(scale));
-        this.backbone = backbone.Module;
-        encode = backbone;
+        encode = new(backbone);
+        this.backbone = encode.Module;
         this.rank = rank;
-        var layers = Layers(backbone.Module);
-        if (layers.Length == 0)
-        {
-            throw new ArgumentException("`backbone` should have at least one Linear. Found none.", nameof(backbone));
-        }
-
-        shared = Updates(layers, sharedRank, scale);
-        own = new(tasks, _ => Updates(layers, rank, scale));
-        foreach (var (name, layer) in layers)
-        {
-            layer.register_forward_hook((_, input, output) => Updated(name, input, output));
-        }
-
+        shared = Updates(encode.Dense, sharedRank, scale);
+        own = new(tasks, _ => Updates(encode.Dense, rank, scale));
+        encode.Hook(encode.Dense, Updated);
         if (frozen)
         {
             this.backbone.Freeze();
@@ -100,31 +88,15 @@ public sealed class MTLoRA : Trunk
     private Tensor Encode(string task, Inputs input)
     {
         own.Of(task);
-        current = task;
-        try
-        {
-            return encode.Encode(input);
-        }
-        finally
-        {
-            current = null;
-        }
+        return encode.Encode(task, input);
     }
 
-    private Tensor Updated(string layer, Tensor input, Tensor output)
+    private Tensor Updated(string? task, string layer, Tensor input, Tensor output)
     {
-        var updates = new[] { shared.Find(layer), current is null ? null : own.Of(current).Find(layer) };
+        var updates = new[] { shared.Find(layer), task is null ? null : own.Of(task).Find(layer) };
         return updates.OfType<LowRank>().Aggregate(output, (sum, update) => sum + update.call(input));
     }
 
-    /// <summary>The dense layers by name: their path, with underscores, as a part of a state key has no dot.</summary>
-    private static (string Name, Linear Layer)[] Layers(nn.Module backbone) => backbone is Linear alone
-        ? [("linear", alone)]
-        : [.. backbone.named_modules().Where(m => m.module is Linear).Select(m => (m.name.Replace('.', '_'), (Linear)m.module))];
-
-    private static NamedModules<LowRank> Updates((string Name, Linear Layer)[] layers, int rank, double scale)
-    {
-        var byName = layers.ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
-        return new(rank == 0 ? [] : layers.Select(layer => layer.Name), name => new(byName[name], rank, scale));
-    }
+    private static NamedModules<LowRank> Updates(TaskMap<Linear> layers, int rank, double scale) =>
+        new(rank == 0 ? [] : layers.Tasks, name => new(layers[name], rank, scale));
 }

@@ -1,10 +1,11 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 
 /// <summary>The weights with which a unit of AdaTT adds its own m experts; uniform in ±1/√m at first.</summary>
-internal sealed class NativeWeights : nn.Module
+internal sealed class NativeWeights : nn.Module, ICounted
 {
     private readonly Parameter weight;
 

@@ -85,9 +85,11 @@ internal sealed class RoutedStacks : nn.Module
     }
 
     private static Tensor Sum(Tensor weights, int[] kept, Tensor?[] below, Experts? connections) =>
-        Shape.Alike([.. kept.Select(j => connections?.Encode(j, below[j]!) ?? below[j]!)], "What a layer passes on should have one shape, because it is summed.")
-            .Zip(kept, (features, j) => weights[j] * features)
-            .Aggregate((sum, term) => sum + term);
+        MultiplyAdds.Sums(
+            Shape.Alike([.. kept.Select(j => connections?.Encode(j, below[j]!) ?? below[j]!)], "What a layer passes on should have one shape, because it is summed.")
+                .Zip(kept, (features, j) => weights[j] * features)
+                .Aggregate((sum, term) => sum + term),
+            kept.Length);
 
     /// <summary>For each row, the columns that count: those that are not 0. Where all are 0, the first, for the shape.</summary>
     private static int[][] Kept(Tensor weights, bool prune)

@@ -1,10 +1,11 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 
 /// <summary>What is learned about the connections of <see cref="RoutedStacks"/>: a number for each.</summary>
-internal sealed class Routes : nn.Module
+internal sealed class Routes : nn.Module, ICounted
 {
     private readonly ParameterDict between = new();
     private readonly ParameterDict tasks = new();

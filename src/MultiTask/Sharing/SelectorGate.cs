@@ -1,3 +1,4 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -7,7 +8,7 @@ namespace MultiTask.Sharing;
 /// A gate that selects at most k of n experts: k selectors, each of which picks an expert by a binary code of smooth steps,
 /// and a softmax over the selectors.
 /// </summary>
-internal sealed class SelectorGate : nn.Module
+internal sealed class SelectorGate : nn.Module, ICounted
 {
     private const double Tiny = 1e-6;
     private readonly int experts;
@@ -55,7 +56,8 @@ internal sealed class SelectorGate : nn.Module
     }
 
     /// <summary>The weights of the experts: <c>[experts]</c> if they are the same for all samples, else <c>[samples, …, experts]</c>.</summary>
-    public static Tensor Weights((Tensor Chosen, Tensor Weight) choices) => (choices.Chosen * choices.Weight.softmax(-1).unsqueeze(-1)).sum(-2);
+    public static Tensor Weights((Tensor Chosen, Tensor Weight) choices) =>
+        MultiplyAdds.Sums((choices.Chosen * choices.Weight.softmax(-1).unsqueeze(-1)).sum(-2), choices.Weight.size(-1));
 
     /// <summary>How undecided the selectors are, Σ over them of their entropy; the mean over samples.</summary>
     public static Tensor Entropy(Tensor chosen) => -(chosen * chosen.clamp_min(Tiny).log()).sum(-1).sum(-1).mean();

@@ -154,7 +154,7 @@ public sealed class Sluice : Trunk
     {
         var h = mixed.Select(layer => layer.For(task)).ToArray();
         Diagnostics.Shape.Alike(h, "All stages should give the same shape, because their outputs are mixed.");
-        return betas.Of(task).Weight.matmul(stack(h).flatten(1)).reshape(h[0].shape);
+        return MultiplyAdds.Sums(betas.Of(task).Weight.matmul(stack(h).flatten(1)).reshape(h[0].shape), h.Length);
     }
 
     private Func<string, Tensor> Mix(int stage, Tensor[] features)
@@ -163,7 +163,7 @@ public sealed class Sluice : Trunk
         var halves = features.SelectMany(x => x.chunk(2, channels.Dimension)).ToArray();
         var shape = halves[0].shape;
         var all = stack(halves).flatten(1);
-        return task => cat([.. alphas[stage].Of(task).Weight.matmul(all).unbind(0).Select(half => half.reshape(shape))], channels.Dimension);
+        return task => MultiplyAdds.Sums(cat([.. alphas[stage].Of(task).Weight.matmul(all).unbind(0).Select(half => half.reshape(shape))], channels.Dimension), halves.Length);
     }
 
     private int[] Checked(int[] found)

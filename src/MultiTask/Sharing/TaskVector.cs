@@ -1,10 +1,11 @@
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
 
 /// <summary>A parameter of a task's own, such as its row of mixing weights.</summary>
-internal sealed class TaskVector : nn.Module
+internal sealed class TaskVector : nn.Module, ICounted
 {
     private readonly Parameter weight;
 

@@ -33,6 +33,8 @@ internal sealed class Towers : nn.Module<Inputs, Representation>
     public IEnumerable<(string Name, IReadOnlyList<Tensor> OfTasks)> Buffers() =>
         ByName(module => module.named_buffers().Select(b => (b.name, b.buffer)));
 
+    public Tensor Encode(string task, Inputs input) => encoders[task].Encode(input);
+
     public override Representation forward(Inputs input) => new(task => encoders[task].Encode(input));
 
     private IEnumerable<(string Name, IReadOnlyList<T> OfTasks)> ByName<T>(Func<nn.Module, IEnumerable<(string Name, T Tensor)>> tensors) =>

@@ -18,11 +18,13 @@ internal static partial class Concrete
     /// <param name="tasks">The tasks.</param>
     /// <param name="losses">What gives losses to balancers that look at data themselves.</param>
     /// <param name="parameters">What these differentiate by.</param>
-    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, Func<TaskMap<Tensor>> losses, IEnumerable<Parameter> parameters)
+    /// <param name="stepSize">How far those that try a step themselves go, if not as far as by default.</param>
+    public static Balancer Balancer(Type type, IReadOnlyList<string> tasks, Func<TaskMap<Tensor>> losses, IEnumerable<Parameter> parameters, double? stepSize = null)
     {
         Func<TaskMap<Tensor>> ofTasks = () => losses().Filter((task, _) => tasks.Contains(task));
         object? Given(ParameterInfo parameter) =>
             parameter.ParameterType == ofTasks.GetType() ? ofTasks
+            : parameter.Name == nameof(stepSize) && stepSize is not null ? stepSize
             : parameter.HasDefaultValue ? parameter.DefaultValue
             : parameter.ParameterType == typeof(IEnumerable<Parameter>) ? parameters
             : Argument(parameter.ParameterType, tasks);
@@ -39,14 +41,20 @@ internal static partial class Concrete
     {
         object? Given(Type parameter) =>
             parameter == typeof(Encoder) ? encoder()
+            : parameter == typeof(Trunk) ? new HardSharing(encoder())
+            : parameter == typeof(Func<Encoder>) && OnTrunk(type) ? (Func<Encoder>)Tower
             : parameter == typeof(Func<Encoder>) ? encoder
             : parameter == typeof(Func<IReadOnlyList<Encoder>>) ? Stack()
             : parameter == typeof(IReadOnlyList<Encoder>) ? Stack()()
             : parameter == typeof(SharingPenalty) ? new L2Distance(0.1)
+            : parameter == typeof(IEnumerable<int>) ? new[] { 1 } // the second of the two stages
             : Argument(parameter, tasks);
 
         // Two layers, the second of which reads and gives four numbers, as the encoders of the contracts do.
         Func<IReadOnlyList<Encoder>> Stack() => () => [encoder(), Sequential(Linear(4, 4, dtype: ScalarType.Float64), Tanh())];
+
+        // A tower on a trunk reads the four numbers that this gives.
+        Encoder Tower() => Linear(4, type == typeof(ESMM) ? 1 : 4, dtype: ScalarType.Float64);
 
         var constructor = type.GetConstructors()
             .Where(c => c.GetParameters().All(p => p.HasDefaultValue || Given(p.ParameterType) is not null))
@@ -55,7 +63,13 @@ internal static partial class Concrete
         return (Trunk)constructor.Invoke([.. constructor.GetParameters().Select(p => p.HasDefaultValue ? p.DefaultValue : Given(p.ParameterType))]);
     }
 
+    /// <summary>How many numbers a sample heads read, with encoders that give four: trunks on a trunk end in one logit.</summary>
+    public static int Width(Type trunk) => OnTrunk(trunk) ? 1 : 4;
+
     public static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(i => $"task{i}")];
+
+    /// <summary>Whether the trunk stands on another, as chains of tasks do.</summary>
+    public static bool OnTrunk(Type trunk) => trunk.GetConstructors().SelectMany(c => c.GetParameters()).Any(p => p.ParameterType == typeof(Trunk));
 
     private static object? Argument(Type type, IReadOnlyList<string> tasks) =>
         type == typeof(IEnumerable<string>) ? tasks

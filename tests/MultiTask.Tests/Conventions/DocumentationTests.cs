@@ -18,8 +18,8 @@ public class DocumentationTests
     public static TheoryData<string, Type> Documented => Theory(
     [
         .. In("docs/methods.md", Concrete.TypesOf<Balancer>()),
-        .. In("docs/trunks.md", Concrete.TypesOf<Trunk>()),
-        .. In("docs/trunks.md", Concrete.TypesOf<SharingPenalty>()),
+        .. In("docs/architectures.md", Concrete.TypesOf<Trunk>()),
+        .. In("docs/architectures.md", Concrete.TypesOf<SharingPenalty>()),
         .. In("docs/tasks.md", Concrete.TypesOf<LearningTask>()),
         .. In("docs/tasks.md", Concrete.TypesOf<Metric>()),
         .. In("docs/data.md", Concrete.TypesOf<BatchSource>()),

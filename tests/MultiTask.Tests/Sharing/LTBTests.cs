@@ -128,7 +128,7 @@ public sealed class LTBTests : IDisposable
     public void Refuses_arguments_that_make_no_sense()
     {
         FluentActions.Invoking(() => new LTB(Names, 0, Expert.Stack)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("`branches` should be at least 1. Found 0.*");
-        FluentActions.Invoking(() => new LTB(Names, 2, Expert.Stack, temperature: -1)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("`temperature`*Found -1.*");
+        FluentActions.Invoking(() => new LTB(Names, 2, Expert.Stack, temperature: _ => -1)).Should().Throw<ArgumentOutOfRangeException>().WithMessage("`temperature`*Found -1.*");
         FluentActions.Invoking(() => new LTB(Names, 2, null!)).Should().Throw<ArgumentNullException>();
     }
 }

@@ -47,6 +47,23 @@ public sealed class MTLoRATests : IDisposable
         (trunk.call(x).Shared is null).Should().Be(rank > 0, "without updates of their own, tasks share one representation");
     }
 
+    /// <summary>Its updates never came in, and nobody said so.</summary>
+    [Fact]
+    public void A_layer_that_does_not_run_by_call_is_refused()
+    {
+        using var trunk = new MTLoRA(Names, new Sidestep());
+        trunk.Invoking(t => t.call(randn(3, 4)).For("a")).Should().Throw<InvalidOperationException>().WithMessage("*first pass*'fc'*");
+    }
+
+    /// <summary>A layer under two names got both updates at each use.</summary>
+    [Fact]
+    public void A_layer_that_is_used_twice_has_one_update()
+    {
+        var layer = Linear(4, 4);
+        using var trunk = new MTLoRA(Names, Sequential(("first", layer), ("again", layer)));
+        trunk.TaskParameters("a").Should().HaveCount(2);
+    }
+
     [Fact]
     public void A_merged_weight_gives_the_same()
     {
@@ -97,5 +114,15 @@ public sealed class MTLoRATests : IDisposable
         FluentActions.Invoking(() => new MTLoRA(Names, Conv2d(1, 2, 3))).Should().Throw<ArgumentException>().WithMessage("*at least one Linear*none*");
         using var trunk = new MTLoRA(Names, Linear(2, 2));
         trunk.Invoking(t => t.call(zeros(4, 2)).For("z")).Should().Throw<KeyNotFoundException>().WithMessage("*'z'*");
+    }
+
+    private sealed class Sidestep : Module<Tensor, Tensor>
+    {
+        private readonly TorchSharp.Modules.Linear fc = Linear(4, 4);
+
+        public Sidestep()
+            : base(nameof(Sidestep)) => RegisterComponents();
+
+        public override Tensor forward(Tensor input) => functional.linear(input, fc.weight!, fc.bias);
     }
 }

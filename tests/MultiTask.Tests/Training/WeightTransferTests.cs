@@ -183,6 +183,11 @@ public sealed class WeightTransferTests : IDisposable
         transfer.Taken.Concat(transfer.Left).Concat(transfer.Reshaped).Should().BeEquivalentTo(old.state_dict().Keys).And.OnlyHaveUniqueItems();
         transfer.Taken.Should().Contain(before.Intersect(after).Select(task => $"heads.{task}.weight")).And.AllSatisfy(name => state[name].Should().Equal(Rig.Numbers(old.state_dict()[name])));
         transfer.Fresh.Concat(transfer.Reshaped).Where(name => !state[name].SequenceEqual(own[name])).Should().BeEmpty();
+        if (Concrete.OnTrunk(trunk))
+        {
+            return; // A step of a chain depends on those before it, and what is between them on its place.
+        }
+
         transfer.Fresh.Where(name => !after.Except(before).Any(name.Split('.').Contains)).Should().BeEmpty("what is fresh belongs to a new task");
         transfer.Left.Where(name => !before.Except(after).Any(name.Split('.').Contains)).Should().BeEmpty("what is left belongs to a task that is gone");
         if (transfer.Reshaped.Count > 0)
@@ -200,7 +205,7 @@ public sealed class WeightTransferTests : IDisposable
     private static MultiTaskModel Model(Type type, IReadOnlyList<string> tasks)
     {
         var trunk = Concrete.Trunk(type, tasks, TrunkContract.Tower);
-        var model = new MultiTaskModel(trunk, tasks.Select(task => LearningTask.Regression(task, Linear(4, 1))));
+        var model = new MultiTaskModel(trunk, tasks.Select(task => LearningTask.Regression(task, Linear(Concrete.Width(type), 1))));
         model.to(ScalarType.Float64);
         return model;
     }
