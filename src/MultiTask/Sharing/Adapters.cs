@@ -1,7 +1,7 @@
 using MultiTask.Diagnostics;
 using MultiTask.Training;
-using TorchSharp.Modules;
 using TorchSharp;
+using TorchSharp.Modules;
 
 namespace MultiTask.Sharing;
 
