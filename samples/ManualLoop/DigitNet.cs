@@ -1,3 +1,4 @@
+using Shared;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -34,5 +35,5 @@ public sealed class DigitNet : Module<Tensor, (Tensor Left, Tensor Right)>
     }
 
     private static Sequential MakeEncoder(int width) =>
-        Sequential(Linear(MultiDigits.Pixels, width), ReLU(), Linear(width, width), ReLU());
+        Sequential(Linear(DigitPairs.Pixels, width), ReLU(), Linear(width, width), ReLU());
 }

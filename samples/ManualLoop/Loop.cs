@@ -1,4 +1,5 @@
 using MultiTask;
+using Shared;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
@@ -14,7 +15,7 @@ public static class Loop
     /// <param name="seed">Where their order comes from.</param>
     /// <param name="balancer">Turns the losses into gradients; without one they are added up.</param>
     /// <returns>At each step the cosine of the angle between the two gradients, where the balancer has looked at it.</returns>
-    public static List<double> Train(DigitNet net, MultiDigits data, int epochs, int seed, Balancer? balancer = null)
+    public static List<double> Train(DigitNet net, DigitPairs data, int epochs, int seed, Balancer? balancer = null)
     {
         var random = new Random(seed);
         var cosines = new List<double>();
@@ -56,7 +57,7 @@ public static class Loop
     }
 
     /// <summary>Which part of the digits the network gets right.</summary>
-    public static (double Left, double Right) Test(DigitNet net, MultiDigits data)
+    public static (double Left, double Right) Test(DigitNet net, DigitPairs data)
     {
         using var scope = NewDisposeScope();
         using var off = no_grad();

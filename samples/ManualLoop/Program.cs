@@ -4,6 +4,7 @@ using MultiTask;
 using MultiTask.Balancing;
 using MultiTask.Diagnostics;
 using MultiTask.Training;
+using Shared;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -52,7 +53,7 @@ SaveAndLoad();
     using (balancer)
     {
         manual_seed(seed);
-        var (train, test) = MultiDigits.Load(pictures, pictures / 2, seed);
+        var (train, test) = DigitPairs.Load(pictures, pictures / 2, seed);
         using var net = new DigitNet(shared);
         var cosines = Loop.Train(net, train, epochs, seed, balancer);
         var (left, right) = Loop.Test(net, test);
@@ -65,7 +66,7 @@ void SaveAndLoad()
 {
     using var scope = NewDisposeScope();
     manual_seed(0);
-    var (train, test) = MultiDigits.Load(pictures, pictures / 2, seed: 0);
+    var (train, test) = DigitPairs.Load(pictures, pictures / 2, seed: 0);
     using var net = new DigitNet();
     using var balancer = new PCGrad();
     Loop.Train(net, train, epochs, seed: 0, balancer);

@@ -3,7 +3,7 @@ using System.IO.Compression;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace ManualLoop;
+namespace Shared;
 
 /// <summary>
 /// Pictures of two digits that overlap, as in MultiMNIST: one digit of 8 × 8 pixels in the upper left of 11 × 11 pixels, another
@@ -12,7 +12,7 @@ namespace ManualLoop;
 /// <param name="Images">Pixels from 0 to 1, <c>[n, 121]</c>.</param>
 /// <param name="Left">The digit in the upper left, <c>[n]</c>.</param>
 /// <param name="Right">The digit in the lower right, <c>[n]</c>.</param>
-public sealed record MultiDigits(Tensor Images, Tensor Left, Tensor Right)
+public sealed record DigitPairs(Tensor Images, Tensor Left, Tensor Right)
 {
     public const int Pixels = Side * Side;
 
@@ -21,12 +21,19 @@ public sealed record MultiDigits(Tensor Images, Tensor Left, Tensor Right)
     private const int Side = DigitSide + Shift;
 
     /// <summary>Pictures to train on and to test on. No handwritten digit is in both.</summary>
-    public static (MultiDigits Train, MultiDigits Test) Load(int train, int test, int seed)
+    public static (DigitPairs Train, DigitPairs Test) Load(int train, int test, int seed)
     {
         var random = new Random(seed);
-        var digits = Read(Path.Combine(AppContext.BaseDirectory, "digits.csv.gz"));
-        random.Shuffle(digits);
+        var digits = Read(random);
         return (Draw(digits[..1400], train, random), Draw(digits[1400..], test, random));
+    }
+
+    /// <summary>Pictures to train on, to stop by and to test on. No handwritten digit is in two of them.</summary>
+    public static (DigitPairs Train, DigitPairs Validation, DigitPairs Test) Load(int train, int validation, int test, int seed)
+    {
+        var random = new Random(seed);
+        var digits = Read(random);
+        return (Draw(digits[..1100], train, random), Draw(digits[1100..1400], validation, random), Draw(digits[1400..], test, random));
     }
 
     /// <summary>The numbers of all pictures, in random order, by batches.</summary>
@@ -38,13 +45,13 @@ public sealed record MultiDigits(Tensor Images, Tensor Left, Tensor Right)
     }
 
     /// <summary>Some of the pictures, as tensors of the current dispose scope.</summary>
-    public MultiDigits Take(long[] rows)
+    public DigitPairs Take(long[] rows)
     {
         using var index = tensor(rows);
         return new(Images[index], Left[index], Right[index]);
     }
 
-    private static MultiDigits Draw(Digit[] digits, int count, Random random)
+    private static DigitPairs Draw(Digit[] digits, int count, Random random)
     {
         var images = new float[count * Pixels];
         var (left, right) = (new long[count], new long[count]);
@@ -68,8 +75,10 @@ public sealed record MultiDigits(Tensor Images, Tensor Left, Tensor Right)
         }
     }
 
-    private static Digit[] Read(string path)
+    /// <summary>All handwritten digits, in random order.</summary>
+    private static Digit[] Read(Random random)
     {
+        var path = Path.Combine(AppContext.BaseDirectory, "digits.csv.gz");
         using var lines = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress));
         var digits = new List<Digit>();
         while (lines.ReadLine() is { } line)
@@ -78,7 +87,9 @@ public sealed record MultiDigits(Tensor Images, Tensor Left, Tensor Right)
             digits.Add(new(Array.ConvertAll(values[..^1], ink => ink / 16f), values[^1]));
         }
 
-        return [.. digits];
+        var all = digits.ToArray();
+        random.Shuffle(all);
+        return all;
     }
 
     /// <summary>A handwritten digit: 64 pixels, and which digit it is.</summary>

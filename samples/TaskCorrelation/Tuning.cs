@@ -1,0 +1,30 @@
+namespace TaskCorrelation;
+
+/// <summary>Chooses each architecture's learning rate: as many trials for each, on seeds of their own.</summary>
+internal static class Tuning
+{
+    private static readonly double[] Cosines = [1, 0];
+    private static readonly int[] Seeds = [100, 101];
+
+    public static void Run()
+    {
+        Console.WriteLine($"Squared error by learning rate, of soft sharing by learning rate and strength; mean over cosines {string.Join(", ", Cosines)} and {Seeds.Length} seeds.");
+        foreach (var architecture in Architecture.All)
+        {
+            var width = architecture.FindWidth();
+            Console.Write($"{architecture.Name,-16}");
+            foreach (var (setting, trial) in Trials(architecture))
+            {
+                Experiment[] experiments = [.. from cosine in Cosines from seed in Seeds select new Experiment(trial, width, cosine, seed)];
+                Console.Write($"{setting,14}: {Experiment.RunAll(experiments, steps: 1500).Average():0.000}");
+            }
+
+            Console.WriteLine();
+        }
+    }
+
+    private static IEnumerable<(string Setting, Architecture Trial)> Trials(Architecture architecture) =>
+        architecture.Name == "soft sharing"
+            ? from rate in new[] { 0.01, 0.02 } from strength in new[] { 0.0001, 0.001 } select ($"{rate}, {strength}", Architecture.SoftSharing(strength, rate))
+            : from rate in new[] { 0.005, 0.01, 0.02, 0.04 } select ($"{rate}", architecture with { LearningRate = rate });
+}
