@@ -9,7 +9,7 @@ namespace MultiTask.Sharing;
 internal sealed class TaskBackbone
 {
     private readonly Encoder encoder;
-    private readonly ThreadLocal<string?> running = new(); // several threads may run one model
+    private readonly AsyncLocal<string?> running = new(); // several threads may run one model
     private readonly HashSet<string> silent = new(StringComparer.Ordinal);
 
     /// <param name="backbone">Has at least one <c>Linear</c>.</param>
