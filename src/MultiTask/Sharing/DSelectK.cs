@@ -1,7 +1,7 @@
 using MultiTask.Diagnostics;
 using MultiTask.Numerics;
-using TorchSharp.Modules;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MultiTask.Sharing;
