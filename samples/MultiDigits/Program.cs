@@ -13,7 +13,7 @@ set_num_threads(1);    // for networks this small, threads cost more than they b
 var brief = args.Contains("--short");
 if (args.Contains("--tune"))
 {
-    Tuning.Run();
+    Tuning.Run(args.SkipWhile(arg => arg != "--tune").ElementAtOrDefault(1) ?? "");
     return;
 }
 

@@ -13,14 +13,19 @@ namespace MultiDigits;
 /// <param name="WeightDecay">AdamW's: it takes this part, times the learning rate, of each weight at each step.</param>
 internal sealed record Settings(double LearningRate, double WeightDecay)
 {
+    private const int Epochs = 30;
+
     public optim.Optimizer Optimizer(IReadOnlyList<Parameter> parameters) =>
         optim.AdamW(parameters, LearningRate, weight_decay: WeightDecay);
 
-    /// <summary>The same for all: each is stopped by its own validation accuracy.</summary>
+    /// <summary>
+    /// The same for all: the learning rate falls to 0 along a cosine, so that running statistics catch up with the weights, and the epoch of
+    /// the best validation accuracy is kept.
+    /// </summary>
     public static TrainerOptions Options(bool brief) => new()
     {
-        Epochs = brief ? 2 : 40,
-        Patience = 8,
+        Epochs = brief ? 2 : Epochs,
+        Schedule = optimizer => optim.lr_scheduler.CosineAnnealingLR(optimizer, brief ? 2 : Epochs),
         Selection = ModelSelection.By(report => report.Validation!.Tasks.Values.Average(task => task["accuracy"])),
     };
 

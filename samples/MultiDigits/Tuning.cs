@@ -8,21 +8,22 @@ namespace MultiDigits;
 /// <summary>Chooses each architecture's settings: as many trials for each, on seeds of their own, by validation pictures.</summary>
 internal static class Tuning
 {
-    private static readonly double[] Rates = [0.002, 0.005];
-    private static readonly double[] Decays = [0.01, 0.1, 0.5];
-    private static readonly double[] Strengths = [0.0001, 0.001, 0.01];
-    private static readonly long[] Seeds = [100, 101];
+    private static readonly double[] Rates = [0.0025, 0.005, 0.01, 0.02, 0.04];
+    private static readonly double[] Decays = [0.01, 0.1];
+    private static readonly double[] Strengths = [0.0001, 0.001];
+    private static readonly long[] Seeds = [100, 101, 102];
 
-    public static void Run()
+    /// <param name="part">A part of the names of the architectures to tune, so that several processes can share the work; none for all.</param>
+    public static void Run(string part)
     {
         Console.WriteLine("Accuracy on validation pictures by learning rate and weight decay; of soft sharing by learning rate and strength.");
-        foreach (var architecture in Architecture.All.Prepend(Architecture.TwoNetworks))
+        foreach (var architecture in Architecture.All.Prepend(Architecture.TwoNetworks).Where(a => a.Name.Contains(part, StringComparison.Ordinal)))
         {
             var width = architecture.FindWidth();
             Console.Write($"{architecture.Name,-36}");
             foreach (var (rate, other, trial) in Trials(architecture))
             {
-                Console.Write($"{rate,8} {other,-6}{Seeds.Average(seed => Validated(trial, width, seed)):0.0000}");
+                Console.Write($"{rate,9} {other,-7}{Seeds.Average(seed => Validated(trial, width, seed)):0.0000}");
             }
 
             Console.WriteLine();
