@@ -16,25 +16,25 @@ internal sealed record Architecture(string Name, Func<int, Trunk> Trunk, Setting
     private static readonly string[] Tasks = ["left", "right"];
 
     /// <summary>Two networks, one for each digit: what all others are compared with.</summary>
-    public static Architecture TwoNetworks { get; } = new("two networks", w => new SingleTask(Tasks, () => Encoder(w)), new(0.005, 0.5), Width: 64);
+    public static Architecture TwoNetworks { get; } = new("two networks", w => new SingleTask(Tasks, () => Encoder(w)), new(0.02, 0.1), Width: 64);
 
     /// <summary>Another architecture is another line.</summary>
     public static IReadOnlyList<Architecture> All { get; } =
     [
-        new("hard sharing, half the size", w => new HardSharing(Encoder(w)), new(0.005, 0.1), Width: 64),
-        new("hard sharing", w => new HardSharing(Encoder(w)), new(0.005, 0.1)),
-        new("hard sharing, four times the size", w => new HardSharing(Encoder(w)), new(0.005, 0.1), Width: 256),
-        SoftSharing(strength: 0.001, new(0.005, 0.1)),
-        new("cross-stitch", w => new CrossStitch(Tasks, () => Stages(w)), new(0.005, 0.01)),
-        new("sluice", w => new Sluice(Tasks, () => Stages(w)), new(0.005, 0.1)),
-        new("MTAN", w => new MTAN(Tasks, Stages(w)), new(0.005, 0.01)),
-        new("FiLM", w => new FiLM(Tasks, Stages(w)), new(0.005, 0.01)),
-        new("MMoE, 2 experts", w => new MMoE(Tasks, experts: 2, () => Encoder(w)), new(0.005, 0.1)),
-        new("MMoE, 4 experts", w => new MMoE(Tasks, experts: 4, () => Encoder(w)), new(0.005, 0.1)),
-        new("DSelect-k, 2 of 4", w => new DSelectK(Tasks, experts: 4, k: 2, () => Encoder(w)), new(0.005, 0.1)),
-        new("CGC", w => new CGC(Tasks, experts: 1, shared: 1, () => Encoder(w)), new(0.005, 0.1)),
-        new("PLE", w => new PLE(Tasks, experts: 1, shared: 1, () => Stages(w)), new(0.005, 0.1)),
-        new("AdaTT", w => new AdaTT(Tasks, experts: 1, () => Stages(w)), new(0.005, 0.01)),
+        new("hard sharing, half the size", w => new HardSharing(Encoder(w)), new(0.02, 0.1), Width: 64),
+        new("hard sharing", w => new HardSharing(Encoder(w)), new(0.02, 0.1)),
+        new("hard sharing, four times the size", w => new HardSharing(Encoder(w)), new(0.01, 0.1), Width: 256),
+        SoftSharing(strength: 0.0001, new(0.04, 0.1)),
+        new("cross-stitch", w => new CrossStitch(Tasks, () => Stages(w)), new(0.02, 0.1)),
+        new("sluice", w => new Sluice(Tasks, () => Stages(w)), new(0.02, 0.1)),
+        new("MTAN", w => new MTAN(Tasks, Stages(w)), new(0.005, 0.1)),
+        new("FiLM", w => new FiLM(Tasks, Stages(w)), new(0.01, 0.1)),
+        new("MMoE, 2 experts", w => new MMoE(Tasks, experts: 2, () => Encoder(w)), new(0.02, 0.1)),
+        new("MMoE, 4 experts", w => new MMoE(Tasks, experts: 4, () => Encoder(w)), new(0.04, 0.1)),
+        new("DSelect-k, 2 of 4", w => new DSelectK(Tasks, experts: 4, k: 2, () => Encoder(w)), new(0.02, 0.1)),
+        new("CGC", w => new CGC(Tasks, experts: 1, shared: 1, () => Encoder(w)), new(0.02, 0.1)),
+        new("PLE", w => new PLE(Tasks, experts: 1, shared: 1, () => Stages(w)), new(0.02, 0.1)),
+        new("AdaTT", w => new AdaTT(Tasks, experts: 1, () => Stages(w)), new(0.01, 0.1)),
     ];
 
     /// <summary>Two networks that are held together.</summary>

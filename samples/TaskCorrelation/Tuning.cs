@@ -4,7 +4,7 @@ namespace TaskCorrelation;
 internal static class Tuning
 {
     private static readonly double[] Cosines = [1, 0];
-    private static readonly int[] Seeds = [100, 101];
+    private static readonly int[] Seeds = [100, 101, 102, 103, 104];
 
     public static void Run()
     {
@@ -25,6 +25,6 @@ internal static class Tuning
 
     private static IEnumerable<(string Setting, Architecture Trial)> Trials(Architecture architecture) =>
         architecture.Name == "soft sharing"
-            ? from rate in new[] { 0.01, 0.02 } from strength in new[] { 0.0001, 0.001 } select ($"{rate}, {strength}", Architecture.SoftSharing(strength, rate))
-            : from rate in new[] { 0.005, 0.01, 0.02, 0.04 } select ($"{rate}", architecture with { LearningRate = rate });
+            ? from rate in new[] { 0.0025, 0.005, 0.01 } from strength in new[] { 0.0001, 0.001 } select ($"{rate}, {strength}", Architecture.SoftSharing(strength, rate))
+            : from rate in new[] { 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04 } select ($"{rate}", architecture with { LearningRate = rate });
 }
