@@ -20,10 +20,10 @@ internal sealed record Architecture(string Name, Func<int, Trunk> Trunk, double 
     /// <summary>Another architecture is another line.</summary>
     public static IReadOnlyList<Architecture> All { get; } =
     [
-        new("single-task", w => new SingleTask(Tasks, () => Layer(w)), 0.01),
+        new("single-task", w => new SingleTask(Tasks, () => Layer(w)), 0.005),
         new("hard sharing", w => new HardSharing(Layer(w)), 0.01),
-        SoftSharing(strength: 0.0001, 0.01),
-        new("cross-stitch", w => new CrossStitch(Tasks, () => [Layer(w)]), 0.04),
+        SoftSharing(strength: 0.0001, 0.005),
+        new("cross-stitch", w => new CrossStitch(Tasks, () => [Layer(w)]), 0.03),
         new("OMoE", w => new OMoE(experts: 8, () => Layer(w)), 0.02),
         MMoE,
         new("PLE, one level", w => new PLE(Tasks, experts: 3, shared: 2, () => [Layer(w)]), 0.01),

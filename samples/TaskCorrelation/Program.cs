@@ -10,7 +10,7 @@ CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 set_num_threads(1);    // trainings run side by side instead
 if (args.Contains("--tune"))
 {
-    Tuning.Run();
+    Tuning.Run(args.SkipWhile(arg => arg != "--tune").ElementAtOrDefault(1) ?? "");
     return;
 }
 

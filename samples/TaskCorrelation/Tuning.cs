@@ -6,10 +6,11 @@ internal static class Tuning
     private static readonly double[] Cosines = [1, 0];
     private static readonly int[] Seeds = [100, 101, 102, 103, 104];
 
-    public static void Run()
+    /// <param name="part">A part of the names of the architectures to tune; none for all.</param>
+    public static void Run(string part)
     {
         Console.WriteLine($"Squared error by learning rate, of soft sharing by learning rate and strength; mean over cosines {string.Join(", ", Cosines)} and {Seeds.Length} seeds.");
-        foreach (var architecture in Architecture.All)
+        foreach (var architecture in Architecture.All.Where(a => a.Name.Contains(part, StringComparison.OrdinalIgnoreCase)))
         {
             var width = architecture.FindWidth();
             Console.Write($"{architecture.Name,-16}");
