@@ -1,0 +1,189 @@
+using FluentAssertions;
+using MultiTask.Balancing;
+using MultiTask.Tests.Fixtures;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MultiTask.Tests.Contracts;
+
+/// <summary>On odd models, too, the library's passes give what the plain way gives.</summary>
+public sealed class OddModelsTests : IDisposable
+{
+    private static readonly Dictionary<string, Func<IReadOnlyList<string>, Balancer>> Methods = new()
+    {
+        ["SumGradient"] = _ => new SumGradient(),
+        ["UPGrad"] = _ => new UPGrad(),
+        ["UPGrad, weighted heads"] = _ => new UPGrad { WeightHeads = true },
+        ["PCGrad"] = _ => new PCGrad(seed: 3),
+        ["GradDrop"] = _ => new GradDrop(seed: 3),
+        ["TrimmedMean"] = _ => new TrimmedMean(),
+        ["EqualWeights"] = _ => new EqualWeights(),
+        ["UncertaintyWeighting"] = tasks => new UncertaintyWeighting(TaskMap.Create(tasks.Select((t, i) => (t, (Likelihood)(i % 3))))),
+    };
+
+    private static readonly ScalarType[] Types = [ScalarType.Float64, ScalarType.Float32];
+
+    private static readonly (Range Rows, double Share)[] Whole = [(.., 1)];
+
+    private static readonly (Range Rows, double Share)[] Parts = [(..5, 0.625), (5.., 0.375)];
+
+    private readonly DisposeScope scope = NewDisposeScope();
+
+    public static TheoryData<string, string> All
+    {
+        get
+        {
+            var data = new TheoryData<string, string>();
+            foreach (var odd in OddModel.Cases.Keys)
+            {
+                foreach (var method in Methods.Keys)
+                {
+                    data.Add(odd, method);
+                }
+            }
+
+            return data;
+        }
+    }
+
+    public static TheoryData<string> EachMethod => [.. Methods.Keys];
+
+    public void Dispose() => scope.Dispose();
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Balances_at_the_parameters(string odd, string method)
+    {
+        foreach (var dtype in Types)
+        {
+            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
+            found.Balance(Whole);
+            PlainWay.AtParameters(expected.Method, expected.Model, Whole);
+            found.ShouldHaveGradientsOf(expected);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Balances_at_the_representation(string odd, string method)
+    {
+        foreach (var dtype in Types)
+        {
+            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
+            found.BalanceAtRepresentation();
+            PlainWay.AtRepresentation(expected.Method, expected.Model);
+            found.ShouldHaveGradientsOf(expected);
+        }
+    }
+
+    /// <summary>What is there was left by an ordinary backward pass: of an embedding it may be sparse.</summary>
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Adds_to_what_is_there(string odd, string method)
+    {
+        foreach (var dtype in Types)
+        {
+            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
+            found.Model.Losses(..).Values[0].backward();
+            expected.Model.Losses(..).Values[0].backward();
+            found.Balance(Whole);
+            PlainWay.AtParameters(expected.Method, expected.Model, Whole);
+            found.ShouldHaveGradientsOf(expected);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Balances_two_micro_batches(string odd, string method)
+    {
+        foreach (var dtype in Types)
+        {
+            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
+            found.Balance(Parts);
+            PlainWay.AtParameters(expected.Method, expected.Model, Parts);
+            found.ShouldHaveGradientsOf(expected);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Goes_the_same_way_for_ten_steps(string odd, string method)
+    {
+        var (found, expected) = (new Run(odd, method, ScalarType.Float64), new Run(odd, method, ScalarType.Float64));
+        using var fast = optim.Adam(found.Learned, 0.01);
+        using var plain = optim.Adam(expected.Learned, 0.01);
+        for (var step = 0; step < 10; step++)
+        {
+            fast.zero_grad();
+            plain.zero_grad();
+            found.Balance(Whole);
+            PlainWay.AtParameters(expected.Method, expected.Model, Whole);
+            fast.step();
+            plain.step();
+        }
+
+        var tolerance = found.Model.Narrowest == ScalarType.Float64 ? 1e-9 : 1e-5;
+        foreach (var (p, q) in found.Learned.Zip(expected.Learned))
+        {
+            p.Values().Should().Equal(q.Values(), (a, b) => Math.Abs(a - b) <= tolerance);
+        }
+    }
+
+    /// <summary>Running statistics move with each forward pass, and no method needs a second one.</summary>
+    [Theory]
+    [MemberData(nameof(EachMethod))]
+    public void Batch_normalisation_moves_once(string method)
+    {
+        Run New() => new("batch normalisation", method, ScalarType.Float64);
+        var (once, atParameters, atRepresentation) = (New(), New(), New());
+        once.Model.Represent(..);
+        atParameters.Balance(Whole);
+        atRepresentation.BalanceAtRepresentation();
+        foreach (var run in new[] { atParameters, atRepresentation })
+        {
+            run.Model.Buffers.Select(b => b.Values()).Should().BeEquivalentTo(once.Model.Buffers.Select(b => b.Values()), o => o.WithStrictOrdering());
+        }
+    }
+
+    /// <summary>A model of its own and a method of its own, alike in every run.</summary>
+    private sealed class Run
+    {
+        public Run(string odd, string method, ScalarType dtype)
+        {
+            Model = new(odd, dtype);
+            Method = Methods[method](Model.Tasks);
+            Method.to(dtype);
+        }
+
+        public OddModel Model { get; }
+
+        public Balancer Method { get; }
+
+        public IReadOnlyList<Parameter> Learned => [.. Model.All, .. Method.parameters()];
+
+        public void Balance((Range Rows, double Share)[] parts) => Method.Backward(
+            parts.Select(part => new MicroBatchLosses(Model.Losses(part.Rows), TaskMap.Create(Model.Tasks.Select(task => (task, part.Share))))),
+            Model.Shared);
+
+        public void BalanceAtRepresentation()
+        {
+            var z = Model.Represent(..).Cut();
+            Method.Backward(Model.Losses(z, ..), z);
+        }
+
+        public void ShouldHaveGradientsOf(Run expected)
+        {
+            var (found, plain) = (Gradients(), expected.Gradients());
+            found.Select(g => g is null).Should().Equal(plain.Select(g => g is null));
+            var tolerance = Model.Narrowest == ScalarType.Float64 ? 1e-12 : 1e-6;
+            var scale = plain.Max(g => g?.Select(Math.Abs).DefaultIfEmpty().Max() ?? 0);
+            for (var k = 0; k < found.Length; k++)
+            {
+                (found[k] ?? []).Should().Equal(plain[k] ?? [], (a, b) => Math.Abs(a - b) <= tolerance * scale, "parameter {0} of {1}", k, Model.Narrowest);
+            }
+        }
+
+        private double[]?[] Gradients() => [.. Learned.Select(p => PlainWay.Dense(p.grad)?.Values())];
+    }
+}
