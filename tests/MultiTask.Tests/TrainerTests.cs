@@ -55,6 +55,32 @@ public sealed class TrainerTests
         norms[0].Should().BeApproximately(0.3, 1e-5, "the first gradients are longer");
     }
 
+    /// <remarks>The norm of the gradients could not be taken where one was sparse, and so no step be made.</remarks>
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0.3)]
+    public void A_sparse_embedding_trains_as_a_dense_one(double? clip)
+    {
+        using var rows = Rig.Data();
+        using var scope = NewDisposeScope();
+        using var data = new MultiTaskDataset(rows.Inputs.Single.narrow(1, 0, 2).sign().add(1).to(ScalarType.Int64), rows.Targets);
+        foreach (var balancer in new Func<Balancer>[] { () => new EqualWeights(), () => new PCGrad(), () => new PCGrad { WeightHeads = true } })
+        {
+            using var sparse = Trained(sparse: true);
+            using var dense = Trained(sparse: false);
+            Same(sparse, dense, 1e-12);
+
+            MultiTaskModel Trained(bool sparse)
+            {
+                manual_seed(1);
+                var model = new MultiTaskModel(new HardSharing(Sequential(Embedding(3, 3, sparse: sparse), Flatten(1))), Rig.LearningTasks());
+                model.to(ScalarType.Float64);
+                Fit(model, balancer(), data.Batches(5), new() { Epochs = 4, ClipGradientNorm = clip });
+                return model;
+            }
+        }
+    }
+
     [Fact]
     public void Clipping_takes_a_balancer_s_own_parameters_of_another_type_along()
     {

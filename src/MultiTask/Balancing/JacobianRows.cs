@@ -142,13 +142,13 @@ internal sealed class JacobianRows
 
             var leaf = leaves[k];
             var part = parts[k].view(leaf.shape).to(leaf.dtype);
-            if (leaf.grad is { } present)
+            if (leaf.grad is { is_sparse: false } present)
             {
                 present.add_(part);
             }
             else
             {
-                leaf.grad = part;
+                leaf.grad = leaf.grad is { } sparse ? part.add_(sparse) : part; // a sparse gradient takes in no dense one
             }
         }
     }

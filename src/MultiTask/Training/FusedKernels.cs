@@ -81,8 +81,10 @@ internal static class FusedKernels
         }
     }
 
-    private static IEnumerable<(Parameter Parameter, Tensor Gradient)> WithGradients(IEnumerable<Parameter> parameters)
+    /// <summary>All that are to be stepped, before any of them counts its step: a step that is refused is none.</summary>
+    private static List<(Parameter Parameter, Tensor Gradient)> WithGradients(IEnumerable<Parameter> parameters)
     {
+        var slots = new List<(Parameter, Tensor)>();
         foreach (var parameter in parameters)
         {
             if (parameter.grad is not { } gradient)
@@ -96,8 +98,10 @@ internal static class FusedKernels
                     $"Fused optimizers step contiguous parameters with dense gradients. Found {(gradient.is_sparse ? "a sparse gradient" : "another layout")} of a parameter of shape {Shape.Of(parameter)}.");
             }
 
-            yield return (parameter, gradient.is_contiguous() ? gradient : gradient.contiguous());
+            slots.Add((parameter, gradient.is_contiguous() ? gradient : gradient.contiguous()));
         }
+
+        return slots;
     }
 
     private static (ScalarType, DeviceType, int) Kind(Parameter parameter) => (parameter.dtype, parameter.device_type, parameter.device_index);

@@ -109,6 +109,8 @@ internal sealed class OddModel
     /// <summary>The least precise dtype of a parameter.</summary>
     public ScalarType Narrowest => All.Any(p => p.dtype == ScalarType.Float32) ? ScalarType.Float32 : ScalarType.Float64;
 
+    public bool HasSparseGradients { get; private set; }
+
     public Representation Represent(Range rows)
     {
         var z = trunk(x[rows]);
@@ -175,6 +177,7 @@ internal sealed class OddModel
     /// <summary>Adds a row of a table, of which some rows are never read.</summary>
     private Parameter Embed(bool sparse)
     {
+        HasSparseGradients = sparse;
         var table = Share(Embedding(6, 4, sparse: sparse));
         Then(z => z + table.call(z.argmax(1)));
         return table.weight!;
