@@ -55,7 +55,7 @@ public sealed class TrainerTests
         norms[0].Should().BeApproximately(0.3, 1e-5, "the first gradients are longer");
     }
 
-    /// <remarks>The norm of the gradients could not be taken where one was sparse, and so no step be made.</remarks>
+    /// <remarks>The norm of the gradients could not be taken where one was sparse, and torch's clipping leaves such a one as it is.</remarks>
     [Theory]
     [InlineData(null)]
     [InlineData(0.3)]

@@ -51,6 +51,19 @@ public sealed class OddModelsTests : IDisposable
 
     public void Dispose() => scope.Dispose();
 
+    /// <summary>Without conflict many methods are one, and there would be little to compare.</summary>
+    [Fact]
+    public void Where_tasks_share_anything_they_conflict()
+    {
+        foreach (var odd in OddModel.Cases.Keys)
+        {
+            var run = new Run(odd, "UPGrad", ScalarType.Float64);
+            run.Balance(Whole);
+            var sharing = Enumerable.Range(0, run.Model.Tasks.Count).Count(i => run.Method.LastGramian!.Norm(i) > 0);
+            run.Method.LastWeights!.Values.Any(w => w > 1.01).Should().Be(sharing > 1, odd);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(All))]
     public void Balances_at_the_parameters(string odd, string method)
@@ -77,7 +90,8 @@ public sealed class OddModelsTests : IDisposable
         }
     }
 
-    /// <summary>What is there was left by an ordinary backward pass: of an embedding it may be sparse.</summary>
+    /// <summary>What is there was left by an ordinary backward pass.</summary>
+    /// <remarks>That of an embedding may be sparse, and the gradient rungs failed to add to it.</remarks>
     [Theory]
     [MemberData(nameof(All))]
     public void Adds_to_what_is_there(string odd, string method)

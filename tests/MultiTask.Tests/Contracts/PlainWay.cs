@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace MultiTask.Tests.Contracts;
 
 /// <summary>
-/// What <c>Backward</c> should leave, found by the bare minimum: for each task a fresh graph and a backward pass; of the library
-/// nothing but the function by which a method makes weights or a gradient.
+/// What <c>Backward</c> should leave, found by the bare minimum: for each task a fresh graph and a backward pass; of the
+/// library nothing but the function by which a method makes weights or a gradient.
 /// </summary>
 internal static class PlainWay
 {
@@ -17,14 +17,16 @@ internal static class PlainWay
     /// <param name="parts">The micro-batches, with their share in the batch.</param>
     public static void AtParameters(Balancer method, OddModel model, params (Range Rows, double Share)[] parts)
     {
-        Tensor Loss(string task) => parts.Select(part => model.Losses(part.Rows)[task] * part.Share).Aggregate((sum, next) => sum + next);
+        Tensor Loss(string task) => parts
+            .Select(part => model.Loss(task, model.Represent(part.Rows).For(task), part.Rows) * part.Share)
+            .Aggregate((sum, next) => sum + next);
 
         var all = model.All;
-        var losses = TaskMap.Create(model.Tasks.Select(task => (task, Loss(task).to(ScalarType.Float64).item<double>())));
-        var rows = model.Tasks.Select(task => Gradients(all, () => Loss(task).backward())).ToArray();
+        var losses = TaskMap.Create(model.Tasks.Select(task => (task, Loss(task))));
+        var rows = losses.Values.Select(loss => Gradients(all, () => loss.backward())).ToArray();
         var leaves = Enumerable.Range(0, model.Shared.Count).Where(k => all[k].requires_grad).ToArray();
         var jacobian = stack(rows.Select(row => cat([.. leaves.Select(k => Flat(row[k], all[k]))])));
-        var outcome = Outcome.Of(method, jacobian, leaves.Select(k => all[k].dtype).Aggregate(promote_types), losses);
+        var outcome = Outcome.Of(method, jacobian, leaves.Select(k => all[k].dtype).Aggregate(promote_types), Values(losses));
 
         var balanced = outcome.Direction.split([.. leaves.Select(k => all[k].numel())]);
         for (var k = 0; k < all.Count; k++)
@@ -41,11 +43,11 @@ internal static class PlainWay
     public static void AtRepresentation(Balancer method, OddModel model)
     {
         var all = model.All;
-        var losses = model.Losses(..).Map((_, loss) => loss.to(ScalarType.Float64).item<double>());
         var cuts = model.Tasks.Select(task => model.Represent(..).For(task).detach().requires_grad_()).ToArray();
-        var own = model.Tasks.Select((task, i) => Gradients(all, () => model.Loss(task, cuts[i], ..).backward())).ToArray();
+        var losses = TaskMap.Create(model.Tasks.Select((task, i) => (task, model.Loss(task, cuts[i], ..))));
+        var own = losses.Values.Select(loss => Gradients(all, () => loss.backward())).ToArray();
         var jacobian = stack(cuts.Select(z => Flat(Dense(z.grad), z)));
-        var outcome = Outcome.Of(method, jacobian, cuts[0].dtype, losses);
+        var outcome = Outcome.Of(method, jacobian, cuts[0].dtype, Values(losses));
 
         var reaching = Enumerable.Range(0, cuts.Length).Where(i => cuts[i].grad is not null).ToArray();
         var through = reaching.Select(i => Gradients(all, () =>
@@ -73,6 +75,8 @@ internal static class PlainWay
         SetGradients(leaves, before);
         return gradients;
     }
+
+    private static TaskMap<double> Values(TaskMap<Tensor> losses) => losses.Map((_, loss) => loss.ToDouble());
 
     private static void SetGradients(IReadOnlyList<Parameter> leaves, Tensor?[] gradients)
     {
