@@ -31,7 +31,7 @@ internal sealed class OddModel
         ["gradients that are transposed and expanded"] = m =>
         {
             var (transposed, expanded) = (m.Share(4, 4), m.Share(3));
-            m.Then(z => (z.matmul(transposed.t()) + expanded.sum()).tanh());
+            m.Then(z => (z.matmul(transposed.t()) + expanded.mean()).tanh());
         },
         ["parameters that are views"] = m =>
         {
@@ -67,7 +67,7 @@ internal sealed class OddModel
         ["a representation for each task"] = m =>
         {
             var gates = m.heads.Map((_, _) => m.Share(4));
-            m.ThenEach((task, z) => z * gates[task]);
+            m.ThenEach((task, z) => z * gates[task].exp());
         },
         ["one task"] = m => m.heads = m.heads.Filter((task, _) => task == "b"),
         ["a trunk that one task reaches"] = m => m.Detach("a", "c"),
@@ -93,7 +93,7 @@ internal sealed class OddModel
         var (w, b) = (Share(3, 4), Share(4));
         trunk = x => (x.matmul(w) + b).tanh();
         heads = TaskMap.Create(((string[])["a", "b", "c"]).Select(task => (task, NewHead())));
-        y = heads.Map((_, _) => Normal(Rows, 1) * 2);
+        y = heads.Map((task, _) => Normal(Rows, 1) + (task == "b" ? -6 : 6)); // heads are alike and targets are not, hence conflict
         Cases[odd](this);
     }
 
@@ -150,7 +150,7 @@ internal sealed class OddModel
 
     private Func<Tensor, Tensor> NewHead()
     {
-        var w = Parameter(Normal(4, 1));
+        var w = Parameter(1 + (Normal(4, 1) * 0.5));
         own.Add(w);
         return z => z.matmul(w);
     }
