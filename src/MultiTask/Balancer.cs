@@ -23,7 +23,7 @@ namespace MultiTask;
 /// <see cref="StochasticWeighting"/> (products of independent samples → weights),
 /// <see cref="LossTransform"/> (losses → losses, then another balancer), <see cref="WeightTransform"/> (another balancer, then
 /// weights → weights). What fits no rung overrides <see cref="Differentiate"/> here, with the same helpers
-/// (<see cref="Jacobian.OfMicroBatches"/>, <see cref="MicroBatchLosses.Backward"/>).
+/// (<see cref="Jacobian.OfMicroBatches"/>, <see cref="MicroBatchLosses.Backward(TaskMap{double})"/>).
 /// </para>
 /// <para>
 /// A balancer is a module: what it learns is parameters and what it remembers is buffers, named by task, so that it moves

@@ -31,22 +31,47 @@ public abstract class GradientAggregator : Balancer
     public abstract Tensor Aggregate(Jacobian jacobian);
 
     /// <inheritdoc/>
-    protected internal sealed override void Differentiate(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared) =>
-        Balance(microBatches, shared);
-
-    private protected virtual void Balance(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
+    protected internal sealed override void Differentiate(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
     {
+        ArgumentNullException.ThrowIfNull(microBatches);
+        ArgumentNullException.ThrowIfNull(shared);
         var rows = new JacobianRows(shared, othersToo: true);
-        Gather(microBatches, rows, retainGraph: false);
+        using var sequence = microBatches.GetEnumerator();
+        for (var isFirst = true; ; isFirst = false)
+        {
+            using var scope = NewDisposeScope();
+            if (!sequence.MoveNext())
+            {
+                break;
+            }
+
+            if (isFirst && KeepsGraphs(sequence.Current, shared))
+            {
+                BalanceKept(ToList(sequence), shared);
+                return;
+            }
+
+            rows.Add(sequence.Current, retainGraph: false);
+        }
+
         if (shared.Count > 0)
         {
-            var jacobian = rows.ToJacobian().Finite();
+            var jacobian = Finite(rows.ToJacobian());
             rows.Write(Owned(Scaled(Checked(Aggregate(jacobian), jacobian), jacobian)));
         }
     }
 
+    /// <summary>Whether the graphs of all micro-batches are needed at once.</summary>
+    private protected virtual bool KeepsGraphs(MicroBatchLosses first, IReadOnlyList<Tensor> shared) => false;
+
+    /// <summary>Does the work of <c>Differentiate</c> where <see cref="KeepsGraphs"/>.</summary>
+    private protected virtual void BalanceKept(IReadOnlyList<MicroBatchLosses> batches, IReadOnlyList<Tensor> shared) => throw new NotSupportedException();
+
     /// <inheritdoc/>
     internal override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => balanced;
+
+    /// <summary>The same, unless an entry is NaN or infinite.</summary>
+    private protected virtual Jacobian Finite(Jacobian jacobian) => jacobian.Finite();
 
     /// <summary>A copy of what a method gave, which it may hold on to; none is needed where the gradient was made for nobody else.</summary>
     private protected virtual Tensor Owned(Tensor gradient) => gradient.clone();
@@ -59,6 +84,17 @@ public abstract class GradientAggregator : Balancer
             ? gradient
             : throw new InvalidOperationException(
                 $"{GetName()} should give a gradient of shape [{jacobian.Matrix.shape[1]}]. Found shape {Shape.Of(gradient)}.");
+
+    private static List<MicroBatchLosses> ToList(IEnumerator<MicroBatchLosses> sequence)
+    {
+        List<MicroBatchLosses> all = [sequence.Current];
+        while (sequence.MoveNext())
+        {
+            all.Add(sequence.Current);
+        }
+
+        return all;
+    }
 
     internal static void Gather(IEnumerable<MicroBatchLosses> microBatches, JacobianRows rows, bool retainGraph)
     {

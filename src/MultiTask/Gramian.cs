@@ -75,6 +75,21 @@ public sealed class Gramian
         return new(entries, jacobian.Losses);
     }
 
+    /// <summary>The Gramian of gradients that were taken part by part: the sum of those of the parts, at least one, of the same tasks.</summary>
+    internal static Gramian Sum(IEnumerable<Gramian> parts) => parts.Aggregate((sum, next) =>
+    {
+        var entries = new double[sum.Count, sum.Count];
+        for (var i = 0; i < sum.Count; i++)
+        {
+            for (var j = 0; j < sum.Count; j++)
+            {
+                entries[i, j] = sum[i, j] + next[i, j];
+            }
+        }
+
+        return new(entries, sum.Losses);
+    });
+
     /// <summary>‖gᵢ‖.</summary>
     /// <param name="i">A row.</param>
     public double Norm(int i) => Math.Sqrt(entries[i, i]);

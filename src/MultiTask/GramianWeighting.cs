@@ -1,4 +1,5 @@
 using MultiTask.Balancing;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -19,6 +20,18 @@ public abstract class GramianWeighting : GradientAggregator
     /// </summary>
     public bool WeightHeads { get; init; }
 
+    /// <summary>
+    /// How many bytes the gradients of all tasks may take at once; 1 GiB by default, at least 1. If they are larger, they are never there
+    /// together: their inner products are summed over parts of the parameters that fit (one parameter at least), for which all m
+    /// backward passes are made anew, and one pass differentiates the weighted losses. The result is the same, but for rounding.
+    /// </summary>
+    /// <remarks>
+    /// The passes for a part end where its parameters are, so that those of the last layers cost little. The graphs of all micro-batches are
+    /// kept until the weights are known. Beside the budget it takes no memory that a plain step does not take.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public long MemoryBudget { get; init => field = Arguments.AtLeastOne(value, nameof(MemoryBudget)); } = 1L << 30;
+
     /// <summary>The weights of the gradients.</summary>
     /// <param name="gramian">The inner products of the gradients, m × m, m ≥ 1.</param>
     /// <returns>m weights w: the gradient to apply is Σ wᵢ gᵢ.</returns>
@@ -28,30 +41,44 @@ public abstract class GramianWeighting : GradientAggregator
     public sealed override Tensor Aggregate(Jacobian jacobian)
     {
         ArgumentNullException.ThrowIfNull(jacobian);
-        return jacobian.Combine(FindWeights(jacobian));
+        return jacobian.Combine(FindWeights(Gramian.Of(jacobian)));
     }
 
     /// <inheritdoc/>
     internal sealed override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => WeightHeads ? own : own * LastWeights![task];
 
-    private protected sealed override void Balance(IEnumerable<MicroBatchLosses> microBatches, IReadOnlyList<Tensor> shared)
-    {
-        if (!WeightHeads || shared.Count == 0)
-        {
-            base.Balance(microBatches, shared);
-            return;
-        }
+    /// <inheritdoc/>
+    private protected sealed override bool KeepsGraphs(MicroBatchLosses first, IReadOnlyList<Tensor> shared) =>
+        shared.Count > 0 && (WeightHeads || Blocks(shared, first.Order.Count).Count > 1);
 
-        var batches = microBatches.ToList();
-        var rows = new JacobianRows(shared, othersToo: false);
-        Gather(batches, rows, retainGraph: true);
-        FindWeights(rows.ToJacobian());
+    /// <summary>Finds the weights block by block, then differentiates the weighted losses.</summary>
+    private protected sealed override void BalanceKept(IReadOnlyList<MicroBatchLosses> batches, IReadOnlyList<Tensor> shared)
+    {
+        FindWeights(Gramian.Sum(Blocks(shared, batches[0].Order.Count).Select(GramianOf)));
         foreach (var batch in batches)
         {
             using var scope = NewDisposeScope();
-            batch.Backward(LastWeights!);
+            if (WeightHeads)
+            {
+                batch.Backward(LastWeights!);
+            }
+            else
+            {
+                batch.Backward(LastWeights!, shared);
+            }
+        }
+
+        Gramian GramianOf(IReadOnlyList<Tensor> block)
+        {
+            using var scope = NewDisposeScope();
+            var rows = new JacobianRows(block, othersToo: false);
+            Gather(batches, rows, retainGraph: true);
+            return Gramian.Of(rows.ToJacobian());
         }
     }
+
+    /// <summary>Its Gramian will tell.</summary>
+    private protected sealed override Jacobian Finite(Jacobian jacobian) => jacobian;
 
     /// <inheritdoc/>
     private protected sealed override Tensor Owned(Tensor gradient) => gradient;
@@ -59,10 +86,31 @@ public abstract class GramianWeighting : GradientAggregator
     /// <summary>The weights are scaled already.</summary>
     private protected sealed override Tensor Scaled(Tensor gradient, Jacobian jacobian) => gradient;
 
-    private IReadOnlyList<double> FindWeights(Jacobian jacobian)
+    /// <summary>The shared parameters, in order, in parts whose gradients fit into the budget; one parameter at least in each.</summary>
+    private List<List<Tensor>> Blocks(IReadOnlyList<Tensor> shared, int tasks)
     {
-        LastGramian = Gramian.Of(jacobian);
-        LastWeights = TaskWeights.Checked(Scaled(Weigh(LastGramian), LastGramian), jacobian.Losses, this);
+        List<List<Tensor>> blocks = [];
+        var room = 0L;
+        foreach (var leaf in shared)
+        {
+            var size = tasks * leaf.numel() * leaf.ElementSize;
+            if (blocks.Count == 0 || size > room)
+            {
+                blocks.Add([]);
+                room = MemoryBudget;
+            }
+
+            blocks[^1].Add(leaf);
+            room -= size;
+        }
+
+        return blocks;
+    }
+
+    private IReadOnlyList<double> FindWeights(Gramian gramian)
+    {
+        LastGramian = gramian;
+        LastWeights = TaskWeights.Checked(Scaled(Weigh(gramian), gramian), gramian.Losses, this);
         return LastWeights.Values;
     }
 

@@ -22,9 +22,16 @@ public abstract class LossWeighting : Scalarizer
     /// <inheritdoc/>
     public sealed override Tensor Scalarize(TaskMap<Tensor> losses)
     {
-        var values = HostValues.Of(losses);
-        var weights = Weigh(values);
-        LastWeights = TaskWeights.Checked(weights, values, this);
+        ArgumentNullException.ThrowIfNull(losses);
+        return Combine(losses, HostValues.Of(losses));
+    }
+
+    /// <inheritdoc/>
+    private protected sealed override Tensor ScalarOf(MicroBatchLosses batch) => Combine(batch.Losses, batch.Values);
+
+    private Tensor Combine(TaskMap<Tensor> losses, TaskMap<double> values)
+    {
+        LastWeights = TaskWeights.Checked(Weigh(values), values, this);
         return TaskWeights.Combine(losses, LastWeights);
     }
 }

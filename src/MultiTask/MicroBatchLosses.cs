@@ -77,6 +77,13 @@ public sealed class MicroBatchLosses
         Weighted(weights).backward();
     }
 
+    /// <summary>Differentiates Σ weight × share × loss by the shared parameters, then Σ share × loss by all other leaves; the graph is freed.</summary>
+    internal void Backward(TaskMap<double> weights, IReadOnlyList<Tensor> shared)
+    {
+        Weighted(weights).backward(retain_graph: true, inputs: [.. shared]);
+        new JacobianRows(shared, othersToo: true).AddOthers(this);
+    }
+
     /// <summary>Σ weight × share × loss.</summary>
     internal Tensor Weighted(TaskMap<double> weights) => TaskWeights.Combine(Losses, Losses.Map((task, _) => weights[task] * Shares[task]));
 

@@ -34,13 +34,16 @@ public abstract class Scalarizer : Balancer
         }
     }
 
+    /// <summary>The scalar of losses whose values may be known.</summary>
+    private protected virtual Tensor ScalarOf(MicroBatchLosses batch) => Scalarize(batch.Losses);
+
     /// <summary>Where shares differ, each loss's graph gets its share × ∂scalar/∂loss; what the method learns, the mean share.</summary>
     private void Differentiate(MicroBatchLosses batch)
     {
         var first = batch.Shares[batch.Losses.Tasks[0]];
         if (batch.Losses.Tasks.All(task => batch.Shares[task] == first))
         {
-            var scalar = Scalarize(batch.Losses);
+            var scalar = ScalarOf(batch);
             (first == 1 ? scalar : scalar * first).backward();
             return;
         }

@@ -166,15 +166,8 @@ public sealed class PeriodicWeights : Balancer
             }
             else
             {
-                Differentiate(sequence.Current, shared, known);
+                sequence.Current.Backward(known, shared);
             }
         }
-    }
-
-    /// <summary>Σ wᵢ ℓᵢ by the shared parameters, then Σ ℓᵢ by all others.</summary>
-    private static void Differentiate(MicroBatchLosses batch, IReadOnlyList<Tensor> shared, TaskMap<double> known)
-    {
-        batch.Weighted(known).backward(retain_graph: true, inputs: [.. shared]);
-        new JacobianRows(shared, othersToo: true).AddOthers(batch);
     }
 }

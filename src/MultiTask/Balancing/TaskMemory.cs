@@ -35,8 +35,13 @@ internal sealed class TaskMemory : nn.Module
         get => HostValues.Of(get_buffer(task)!);
         set
         {
-            using var scope = NewDisposeScope();
-            get_buffer(task)!.copy_(tensor(value, dtype: ScalarType.Float64));
+            var buffer = get_buffer(task)!;
+            var values = HostValues.Direct(buffer);
+            if (!value.AsSpan().TryCopyTo(values))
+            {
+                using var scope = NewDisposeScope();
+                buffer.copy_(tensor(value, dtype: ScalarType.Float64));
+            }
         }
     }
 

@@ -19,6 +19,18 @@ internal static class TaskWeights
     }
 
     /// <summary>Σ wᵢ ℓᵢ.</summary>
-    public static Tensor Combine(TaskMap<Tensor> losses, TaskMap<double> weights) =>
-        losses.Select(l => weights[l.Task] == 1 ? l.Value : l.Value * weights[l.Task]).Aggregate((sum, next) => sum + next);
+    /// <param name="losses">The losses: of one dtype, and it takes as many native calls for many as for one.</param>
+    /// <param name="weights">A weight for each, perhaps for others.</param>
+    public static Tensor Combine(TaskMap<Tensor> losses, TaskMap<double> weights)
+    {
+        var first = losses.Values[0];
+        var w = losses.Tasks.Select(task => weights[task]).ToArray();
+        if (losses.Values.Any(loss => loss.dtype != first.dtype))
+        {
+            return losses.Values.Zip(w, (loss, weight) => loss * weight).Aggregate((sum, next) => sum + next);
+        }
+
+        var all = stack(losses.Values);
+        return (Array.TrueForAll(w, weight => weight == 1) ? all : all * tensor(w, first.dtype, first.device)).sum();
+    }
 }

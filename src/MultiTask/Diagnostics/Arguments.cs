@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace MultiTask.Diagnostics;
 
 /// <summary>The ranges that arguments of constructors often have.</summary>
@@ -34,7 +36,8 @@ internal static class Arguments
         ? value
         : throw new ArgumentOutOfRangeException(name, $"`{name}` should be one of {string.Join(", ", Enum.GetNames<T>())}. Found {value}.");
 
-    public static int AtLeastOne(int value, string name) => value >= 1
+    public static T AtLeastOne<T>(T value, string name)
+        where T : IBinaryInteger<T> => value >= T.One
         ? value
         : throw new ArgumentOutOfRangeException(name, $"`{name}` should be at least 1. Found {value}.");
 }

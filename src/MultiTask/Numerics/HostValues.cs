@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Numerics;
@@ -24,7 +26,18 @@ internal static class HostValues
 
     public static double[] Of(Tensor tensor)
     {
+        if (Direct(tensor) is { IsEmpty: false } values)
+        {
+            return values.ToArray();
+        }
+
         using var scope = NewDisposeScope();
-        return tensor.detach().cpu().to(ScalarType.Float64).contiguous().data<double>().ToArray();
+        return Direct(tensor.detach().cpu().to(ScalarType.Float64).contiguous()).ToArray();
     }
+
+    /// <summary>The values themselves, of a tensor that is on the host, contiguous and float64; otherwise none.</summary>
+    public static Span<double> Direct(Tensor tensor) =>
+        tensor.dtype == ScalarType.Float64 && tensor.device_type == DeviceType.CPU && tensor.is_contiguous()
+            ? MemoryMarshal.Cast<byte, double>(tensor.bytes)
+            : [];
 }

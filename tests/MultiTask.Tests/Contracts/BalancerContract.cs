@@ -408,7 +408,7 @@ public sealed class BalancerContract : IDisposable
         }
     }
 
-    private static void Same(double[]?[] found, double[]?[] expected, double tolerance, string because)
+    internal static void Same(double[]?[] found, double[]?[] expected, double tolerance, string because)
     {
         found.Length.Should().Be(expected.Length);
         for (var i = 0; i < found.Length; i++)
