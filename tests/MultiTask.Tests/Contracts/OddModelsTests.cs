@@ -15,6 +15,7 @@ public sealed class OddModelsTests : IDisposable
         ["SumGradient"] = _ => new SumGradient(),
         ["UPGrad"] = _ => new UPGrad(),
         ["UPGrad, weighted heads"] = _ => new UPGrad { WeightHeads = true },
+        ["UPGrad, a parameter at a time"] = _ => new UPGrad { MemoryBudget = 1 },
         ["PCGrad"] = _ => new PCGrad(seed: 3),
         ["GradDrop"] = _ => new GradDrop(seed: 3),
         ["TrimmedMean"] = _ => new TrimmedMean(),
