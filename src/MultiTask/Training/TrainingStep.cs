@@ -1,5 +1,4 @@
 using MultiTask.Diagnostics;
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
