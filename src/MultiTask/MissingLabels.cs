@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using MultiTask.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,7 +36,7 @@ public static class MissingLabels
         return Any(target) ? Present(target).sum().item<long>() : target.numel();
     }
 
-    /// <summary>Whether a label is missing. Where none is, one number tells: this runs for each task at each step.</summary>
+    /// <summary>Whether a label is missing: this runs for each task at each step.</summary>
     internal static bool Any(Tensor target)
     {
         if (CannotBeMissing(target) || target.numel() == 0)
@@ -41,10 +44,52 @@ public static class MissingLabels
             return false;
         }
 
+        if (HostValues.IsDirect(target) && Scan(target) is { } found)
+        {
+            return found;
+        }
+
         using var scope = NewDisposeScope();
         return target.is_floating_point()
             ? double.IsNaN(target.sum().ToDouble()) && target.isnan().any().ToBoolean() // a sum may also be ∞ − ∞
             : target.min().ToInt64() < 0 && target.eq(Class).any().ToBoolean();
+    }
+
+    /// <summary>Looks at labels in place: for a batch that costs less than a native call.</summary>
+    private static bool? Scan(Tensor target)
+    {
+        bool? found = target.dtype switch
+        {
+            ScalarType.Float32 => AnyNaN(HostValues.Direct<float>(target)),
+            ScalarType.Float64 => AnyNaN(HostValues.Direct<double>(target)),
+            ScalarType.Int64 => HostValues.Direct<long>(target).Contains(Class),
+            _ => null,
+        };
+        GC.KeepAlive(target);
+        return found;
+    }
+
+    private static bool AnyNaN<T>(ReadOnlySpan<T> values)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var vectors = MemoryMarshal.Cast<T, Vector<T>>(values);
+        foreach (var vector in vectors)
+        {
+            if (!Vector.EqualsAll(vector, vector))
+            {
+                return true;
+            }
+        }
+
+        foreach (var value in values[(vectors.Length * Vector<T>.Count)..])
+        {
+            if (T.IsNaN(value))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static bool CannotBeMissing(Tensor target) => target.dtype is ScalarType.Bool or ScalarType.Byte;

@@ -7,6 +7,7 @@ using MultiTask.Benchmarks;
 return args switch
 {
     ["table", .. var rest] => Table(rest),
+    ["memory"] => Memory.Run(),
     ["soak", .. var rest] => Soak.Run(rest is [var steps] ? int.Parse(steps, System.Globalization.CultureInfo.InvariantCulture) : 20_000),
     _ => Benchmark(args),
 };

@@ -20,6 +20,10 @@ internal sealed record Shape(string Name, long[] Sample, long Width, Func<Module
     /// <summary>About five million parameters.</summary>
     public static Shape Large { get; } = new("dense 512-2048-2048", [512], 2048, () => Sequential(Linear(512, 2048), ReLU(), Linear(2048, 2048), ReLU()));
 
+    /// <summary>Ten layers of a million parameters each.</summary>
+    public static Shape Wide { get; } = new("dense, 10 layers of 1024", [1024], 1024, () => Sequential(
+        Enumerable.Range(0, 10).SelectMany(_ => new Module<Tensor, Tensor>[] { Linear(1024, 1024), Tanh() }).ToArray()));
+
     /// <summary>Many small parameters: forty layers.</summary>
     public static Shape Deep { get; } = new("dense, 20 layers of 32", [32], 32, () => Sequential(
         Enumerable.Range(0, 20).SelectMany(_ => new Module<Tensor, Tensor>[] { Linear(32, 32), Tanh() }).ToArray()));

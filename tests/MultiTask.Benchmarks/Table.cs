@@ -2,7 +2,9 @@ using System.Diagnostics;
 using MultiTask.Balancing;
 using MultiTask.Data;
 using MultiTask.Tests.Contracts;
+using MultiTask.Training;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -22,6 +24,7 @@ internal sealed class Table(bool isShort)
         Methods(Shape.Dense, TaskCounts, BalanceAt.SharedParameters, Types());
         Methods(Shape.Dense, TaskCounts, BalanceAt.Representation, [.. Types().Where(IsGradientMethod)]);
         Solvers();
+        Options();
         Training();
         Type[] few = [typeof(EqualWeights), typeof(PCGrad), typeof(MGDA), typeof(UPGrad)];
         Methods(Shape.LeNet, [2, 8], BalanceAt.SharedParameters, few);
@@ -110,22 +113,76 @@ internal sealed class Table(bool isShort)
         table.Print("The solver: weights from the Gramian");
     }
 
-    /// <summary>The trainer against a loop by hand, on the same data, both of which shuffle and select.</summary>
-    private void Training()
+    /// <summary>What the dear and the cheap ways of a method cost.</summary>
+    private void Options()
     {
-        var table = new MarkdownTable("", "by hand: ms a step", "Trainer: ms a step", "× by hand", "reading batches: % of a step");
+        var table = new MarkdownTable(["", .. TaskCounts.SelectMany(k => (string[])[$"{k} tasks: ms", "× plain", "× least"])]);
+        Dictionary<string, List<double?>> rows = [];
         foreach (var tasks in TaskCounts)
         {
             using var workload = new Workload(Shape.Dense, tasks);
+            (string Name, Action Step)[] steps =
+            [
+                ("plain: loss.backward()", workload.PlainStep()),
+                ("least: a backward pass for each task", workload.LeastOfGradients()),
+                ("UPGrad", workload.Step(new UPGrad())),
+                ("UPGrad, heads weighted", workload.Step(new UPGrad { WeightHeads = true })),
+                ("UPGrad, weights of every 10th step", workload.Step(new PeriodicWeights(workload.Names, new UPGrad(), 10))),
+                ("UPGrad, at the last shared layer", workload.Step(new UPGrad(), shared: workload.LastLayer)),
+                ("UPGrad, at the representation", workload.Step(new UPGrad(), BalanceAt.Representation)),
+                ("UPGrad, in the least memory", workload.Step(new UPGrad { MemoryBudget = 1 })),
+                ("FAMO", workload.Step(new FAMO(workload.Names))),
+                ("FAMO, amortized", workload.Step(new FAMO(workload.Names, amortized: true))),
+            ];
+            var times = Interleaved.Time([.. steps.Select(s => s.Step)], rounds, slice);
+            for (var i = 0; i < steps.Length; i++)
+            {
+                var cells = rows.TryGetValue(steps[i].Name, out var known) ? known : rows[steps[i].Name] = [];
+                cells.AddRange([Interleaved.Median(times[i]), Interleaved.Ratio(times[i], times[0]), Interleaved.Ratio(times[i], times[1])]);
+            }
+        }
+
+        foreach (var (name, cells) in rows)
+        {
+            table.Add(name, [.. cells]);
+        }
+
+        table.Print("Options, dense 64-256-256");
+    }
+
+    /// <summary>The trainer against a loop by hand, on the same data, both of which shuffle and select.</summary>
+    private void Training()
+    {
+        var table = new MarkdownTable("", "by hand: ms a step", "Trainer: × by hand", "FusedAdam by hand: × by hand", "Trainer with FusedAdam: × by hand", "reading batches: % of a step");
+        foreach (var (shape, tasks) in (IEnumerable<(Shape, int)>)[.. TaskCounts.Select(k => (Shape.Dense, k)), (Shape.Deep, 3)])
+        {
+            using var workload = new Workload(shape, tasks);
             using var data = workload.Data(samples: Workload.Batch * 20);
             var epochs = isShort ? 1 : 5;
-            Action byHand = workload.LoopByHand(data, epochs);
-            Action trainer = () =>
+            Action[] ways =
+            [
+                workload.LoopByHand(data, epochs, Adam),
+                Trainer(Adam),
+                workload.LoopByHand(data, epochs, Fused),
+                Trainer(Fused),
+                Reading,
+            ];
+            var times = Interleaved.Time(ways, rounds, slice);
+            table.Add(
+                $"{shape.Name}, {tasks} tasks",
+                Interleaved.Median(times[0]) / (20.0 * epochs),
+                Interleaved.Ratio(times[1], times[0]),
+                Interleaved.Ratio(times[2], times[0]),
+                Interleaved.Ratio(times[3], times[0]),
+                100 * Interleaved.Ratio(times[4], times[1]));
+
+            Action Trainer(Func<IEnumerable<Parameter>, optim.Optimizer> optimizer) => () =>
             {
-                using var t = new Trainer(workload.Model, new EqualWeights(), p => optim.Adam(p, 1e-3));
+                using var t = new Trainer(workload.Model, new EqualWeights(), p => optimizer(p));
                 t.Fit(data.Batches(Workload.Batch), options: new() { Epochs = epochs });
             };
-            Action reading = () =>
+
+            void Reading()
             {
                 for (var epoch = 0; epoch < epochs; epoch++)
                 {
@@ -139,13 +196,14 @@ internal sealed class Table(bool isShort)
                         }
                     }
                 }
-            };
-            var times = Interleaved.Time([byHand, trainer, reading], rounds, slice);
-            var steps = 20.0 * epochs;
-            table.Add($"{tasks} tasks", Interleaved.Median(times[0]) / steps, Interleaved.Median(times[1]) / steps, Interleaved.Ratio(times[1], times[0]), 100 * Interleaved.Ratio(times[2], times[1]));
+            }
         }
 
         table.Print("The trainer, equal weights");
+
+        optim.Optimizer Adam(IEnumerable<Parameter> parameters) => optim.Adam(parameters, 1e-3);
+
+        optim.Optimizer Fused(IEnumerable<Parameter> parameters) => new FusedAdam(parameters, 1e-3);
     }
 
     private void Threads(Type[] types)

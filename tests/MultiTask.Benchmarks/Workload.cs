@@ -35,15 +35,18 @@ internal sealed class Workload : IDisposable
     /// <summary>A balancer with its defaults.</summary>
     public Balancer Balancer(Type type) => Concrete.Balancer(type, Names, () => Model.Losses(Model.call(input), targets), Model.parameters());
 
+    /// <summary>The parameters of the last layer of the trunk.</summary>
+    public IReadOnlyList<Parameter> LastLayer => [.. Shared.TakeLast(2)];
+
     /// <summary>A whole step, in a loop by hand that has a balancer in it.</summary>
-    public Action Step(Balancer balancer, BalanceAt at = BalanceAt.SharedParameters)
+    public Action Step(Balancer balancer, BalanceAt at = BalanceAt.SharedParameters, IReadOnlyList<Parameter>? shared = null)
     {
         var optimizer = optim.Adam(Parameters(balancer), 1e-3);
         return () =>
         {
             using var step = NewDisposeScope();
             ClearGradients();
-            Backward(balancer, at);
+            Backward(balancer, at, shared);
             optimizer.step();
             balancer.EndStep(() => Model.Losses(Model.call(input), targets));
         };
@@ -83,11 +86,11 @@ internal sealed class Workload : IDisposable
     }
 
     /// <summary>The backward pass of a balancer, without gradients to clear and without the optimizer.</summary>
-    public void Backward(Balancer balancer, BalanceAt at)
+    public void Backward(Balancer balancer, BalanceAt at, IReadOnlyList<Parameter>? shared = null)
     {
         if (at == BalanceAt.SharedParameters)
         {
-            balancer.Backward(Model.Losses(Model.call(input), targets), Shared);
+            balancer.Backward(Model.Losses(Model.call(input), targets), shared ?? Shared);
             return;
         }
 
@@ -103,13 +106,13 @@ internal sealed class Workload : IDisposable
         new(randn([samples, .. input.Single.shape[1..]]), TaskMap.Create(Names.Select(task => (task, randn(samples, 1)))));
 
     /// <summary>Epochs of a loop that has nothing of the library in it.</summary>
-    public Action LoopByHand(MultiTaskDataset data, int epochs)
+    public Action LoopByHand(MultiTaskDataset data, int epochs, Func<IEnumerable<Parameter>, optim.Optimizer> optimizerOf)
     {
         var (trunk, heads) = ByHand();
         return () =>
         {
             using var all = NewDisposeScope();
-            using var optimizer = optim.Adam(Parameters(null), 1e-3);
+            using var optimizer = optimizerOf(Parameters(null));
             for (var epoch = 0; epoch < epochs; epoch++)
             {
                 var order = randperm(data.Count);

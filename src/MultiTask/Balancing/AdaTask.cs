@@ -71,15 +71,15 @@ public sealed class AdaTask : GradientAggregator
         var m = g;
         if (rate.First > 0)
         {
-            m = (rate.First * first.Rows(tasks, g)) + ((1 - rate.First) * g);
+            m = first.Rows(tasks, g).mul_(rate.First).add_(g, alpha: 1 - rate.First);
             first.Keep(tasks, m);
         }
 
-        var v = (rate.Second * second.Rows(tasks, g)) + (rate.Added * g * g);
+        var v = second.Rows(tasks, g).mul_(rate.Second).addcmul_(g, g, value: rate.Added);
         second.Keep(tasks, v);
         var corrections = tasks.Select(Correction).ToArray();
-        var denominator = (v / Column(Array.ConvertAll(corrections, c => c.Second), g)).sqrt() + rate.Epsilon;
-        return (m / Column(Array.ConvertAll(corrections, c => c.First), g) / denominator).sum(dim: 0).MoveToOuterDisposeScope();
+        var denominator = (v / Column(Array.ConvertAll(corrections, c => c.Second), g)).sqrt_().add_(rate.Epsilon);
+        return (m / Column(Array.ConvertAll(corrections, c => c.First), g)).div_(denominator).sum(dim: 0).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

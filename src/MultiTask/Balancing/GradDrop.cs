@@ -40,12 +40,22 @@ public sealed class GradDrop : GradientAggregator
         using var scope = NewDisposeScope();
         var g = jacobian.Matrix;
         using var generator = draws.Next(g.device);
-        var size = g.abs().sum(dim: 0);
-        var positive = ((g.sum(dim: 0) / size).nan_to_num(0) + 1) * 0.5;
+        var size = g.abs();
+        var (sum, total) = (g.sum(dim: 0), size.sum(dim: 0));
+        var positive = ((sum / total).nan_to_num(0) + 1) * 0.5;
         var u = rand([g.shape[1]], g.dtype, g.device, generator: generator);
-        var kept = where(positive.gt(u), g.clamp_min(0), g.clamp_max(0));
-        var leaks = tensor(jacobian.Tasks.Select(t => leak.TryGetValue(t, out var l) ? l : 0).ToArray()).to(g.dtype).to(g.device).unsqueeze(1);
-        return ((leaks * g) + ((1 - leaks) * kept)).sum(dim: 0).MoveToOuterDisposeScope();
+        var sign = positive.gt(u).to(g.dtype).mul_(2).sub_(1);
+        if (leak.Count == 0)
+        {
+            return OfSign(sum, total).MoveToOuterDisposeScope();
+        }
+
+        var leaks = tensor(jacobian.Tasks.Select(t => leak.TryGetValue(t, out var l) ? l : 0).ToArray(), dtype: ScalarType.Float64).to(g.dtype).to(g.device);
+        var rest = 1 - leaks;
+        return leaks.matmul(g).add_(OfSign(rest.matmul(g), rest.matmul(size))).MoveToOuterDisposeScope();
+
+        // Of numbers whose sum is s and the sum of whose sizes is t, the positive ones have the sum (s + t)/2, the negative ones (s − t)/2.
+        Tensor OfSign(Tensor s, Tensor t) => sign.mul(t).add_(s).mul_(0.5);
     }
 
     /// <inheritdoc/>

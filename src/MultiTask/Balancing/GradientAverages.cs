@@ -30,7 +30,7 @@ internal sealed class GradientAverages : nn.Module
     public Jacobian Next(Jacobian jacobian, Func<double, double>? part)
     {
         TaskNames.ExpectKnown(jacobian.Tasks, averages.Tasks, method);
-        var old = part is null ? null : averages.Rows(jacobian.Tasks, jacobian.Matrix);
+        var old = part is null ? null : averages.Rows(jacobian.Tasks, jacobian.Matrix); // a copy
         foreach (var task in jacobian.Tasks)
         {
             steps[task] = [Steps(task) + 1];
@@ -42,10 +42,9 @@ internal sealed class GradientAverages : nn.Module
         }
 
         var parts = tensor(jacobian.Tasks.Select(task => part!(Steps(task))).ToArray(), dtype: ScalarType.Float64);
-        var a = parts.to(old.dtype).to(old.device).unsqueeze(1);
-        var next = ((1 - a) * old) + (a * jacobian.Matrix);
-        averages.Keep(jacobian.Tasks, next);
-        return new(next, jacobian.Losses);
+        old.lerp_(jacobian.Matrix, parts.to(old.dtype).to(old.device).unsqueeze(1));
+        averages.Keep(jacobian.Tasks, old);
+        return new(old, jacobian.Losses);
     }
 
     /// <summary>How many steps the task has been seen in.</summary>

@@ -30,10 +30,10 @@ internal sealed class MaxNorm : GradientAggregator
         var longest = norms.Max();
         LastWeights = TaskMap.Create(averaged.Tasks.Zip(norms, (task, norm) => (task, norm == 0 ? 0 : longest / norm)));
 
-        // The unit vectors first, because a ratio of norms may leave the range of float32.
-        var lengths = tensor(Array.ConvertAll(norms, norm => norm == 0 ? 1 : norm), dtype: ScalarType.Float64);
-        var units = averaged.Matrix / lengths.to(averaged.Matrix.dtype).to(averaged.Matrix.device).unsqueeze(1);
-        return (units.sum(dim: 0) * longest).MoveToOuterDisposeScope();
+        // By way of a length between them, because a ratio of norms may leave the range of float32.
+        var middle = Math.Sqrt(longest * norms.Where(norm => norm > 0).DefaultIfEmpty(0).Min());
+        var combined = averaged.Combine(Array.ConvertAll(norms, norm => norm == 0 ? 0 : middle / norm));
+        return (longest == 0 ? combined : combined * (longest / middle)).MoveToOuterDisposeScope();
     }
 
     public override void Reset() => averages.Clear();

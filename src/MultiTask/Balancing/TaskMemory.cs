@@ -36,12 +36,14 @@ internal sealed class TaskMemory : nn.Module
         set
         {
             var buffer = get_buffer(task)!;
-            var values = HostValues.Direct(buffer);
-            if (!value.AsSpan().TryCopyTo(values))
+            if (HostValues.IsDirect(buffer))
             {
-                using var scope = NewDisposeScope();
-                buffer.copy_(tensor(value, dtype: ScalarType.Float64));
+                value.CopyTo(HostValues.Direct<double>(buffer));
+                return;
             }
+
+            using var scope = NewDisposeScope();
+            buffer.copy_(tensor(value, dtype: ScalarType.Float64));
         }
     }
 

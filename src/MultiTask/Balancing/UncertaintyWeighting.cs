@@ -55,10 +55,13 @@ public sealed class UncertaintyWeighting : Scalarizer
         ArgumentNullException.ThrowIfNull(losses);
         TaskNames.ExpectKnown(losses.Tasks, likelihoods.Tasks, nameof(UncertaintyWeighting));
         Bound(losses.Tasks);
-        LastWeights = HostValues.Of(losses.Map((task, _) => Precision(task, log_variance[task])));
-        return losses
-            .Select(l => (Precision(l.Task, log_variance[l.Task]) * l.Value) + (log_variance[l.Task] * 0.5))
-            .Aggregate((sum, next) => sum + next);
+        var values = LossVector.Of(losses);
+        var s = stack(losses.Tasks.Select(task => log_variance[task])).to(values.device).to(values.dtype);
+        var precisions = (s * Column(likelihood => likelihood == Likelihood.Laplace ? -0.5 : -1)).exp() * Column(likelihood => likelihood == Likelihood.Gaussian ? 0.5 : 1);
+        LastWeights = TaskMap.Create(losses.Tasks.Zip(HostValues.Of(precisions)));
+        return (precisions * values).sum() + (s.sum() * 0.5);
+
+        Tensor Column(Func<Likelihood, double> value) => LossVector.Beside(values, [.. losses.Tasks.Select(task => value(likelihoods[task]))]);
     }
 
     /// <summary>Takes s back to its bound: a clamp in the scalar would leave it without a gradient, and it would never return.</summary>
@@ -73,11 +76,4 @@ public sealed class UncertaintyWeighting : Scalarizer
             }
         }
     }
-
-    private Tensor Precision(string task, Tensor s) => likelihoods[task] switch
-    {
-        Likelihood.Gaussian => (-s).exp() * 0.5,
-        Likelihood.Laplace => (s * -0.5).exp(),
-        _ => (-s).exp(),
-    };
 }

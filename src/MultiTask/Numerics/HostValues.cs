@@ -26,18 +26,20 @@ internal static class HostValues
 
     public static double[] Of(Tensor tensor)
     {
-        if (Direct(tensor) is { IsEmpty: false } values)
+        if (tensor.dtype == ScalarType.Float64 && IsDirect(tensor))
         {
-            return values.ToArray();
+            return Direct<double>(tensor).ToArray();
         }
 
         using var scope = NewDisposeScope();
-        return Direct(tensor.detach().cpu().to(ScalarType.Float64).contiguous()).ToArray();
+        return Direct<double>(tensor.detach().cpu().to(ScalarType.Float64).contiguous()).ToArray();
     }
 
-    /// <summary>The values themselves, of a tensor that is on the host, contiguous and float64; otherwise none.</summary>
-    public static Span<double> Direct(Tensor tensor) =>
-        tensor.dtype == ScalarType.Float64 && tensor.device_type == DeviceType.CPU && tensor.is_contiguous()
-            ? MemoryMarshal.Cast<byte, double>(tensor.bytes)
-            : [];
+    /// <summary>Whether the values can be read where they are.</summary>
+    public static bool IsDirect(Tensor tensor) =>
+        tensor.device_type == DeviceType.CPU && tensor.is_contiguous() && tensor.numel() <= int.MaxValue / tensor.ElementSize;
+
+    /// <summary>The values themselves, of a tensor that <see cref="IsDirect"/> and has the type; the caller keeps it alive.</summary>
+    public static Span<T> Direct<T>(Tensor tensor)
+        where T : unmanaged => MemoryMarshal.Cast<byte, T>(tensor.bytes);
 }

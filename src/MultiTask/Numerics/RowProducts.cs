@@ -17,8 +17,8 @@ namespace MultiTask.Numerics;
 internal static class RowProducts
 {
     private const int Tile = 3;
-    private const long SliceEntries = 1 << 17;
-    private const long LeastColumns = 1 << 12;
+    private const int Columns = 2040; // tiles stay in the cache; no power of two, or their rows would take each other's places there
+    private const int EntriesElsewhere = 1 << 22; // on other devices: few calls, of 32 MB
 
     /// <param name="a">A matrix, <c>[m, n]</c>.</param>
     /// <param name="b">A matrix of the same shape, on the same device.</param>
@@ -29,8 +29,8 @@ internal static class RowProducts
         var n = a.shape[1];
         var products = new double[a.shape[0], a.shape[0]];
         var symmetric = ReferenceEquals(a, b);
-        var columns = Math.Min(Math.Max(LeastColumns, SliceEntries / a.shape[0]), Padded(n, Vector<double>.Count));
         var onHost = a.device_type is DeviceType.CPU or DeviceType.MPS; // MPS has no float64
+        var columns = onHost ? Columns : Math.Max(Columns, EntriesElsewhere / (int)a.shape[0]);
         var left = new Slices(a, columns, onHost);
         var right = symmetric ? left : new Slices(b, columns, onHost);
         for (var start = 0L; start < n; start += columns)
@@ -44,7 +44,7 @@ internal static class RowProducts
 
             if (onHost)
             {
-                AddTiles(products, left.Values, right.Values, (int)columns, symmetric);
+                AddTiles(products, left.Values, right.Values, columns, symmetric);
             }
             else
             {
@@ -129,29 +129,80 @@ internal static class RowProducts
         (tile[6], tile[7], tile[8]) = (Vector.Sum(s20), Vector.Sum(s21), Vector.Sum(s22));
     }
 
-    private static long Padded(long length, int multiple) => (length + multiple - 1) / multiple * multiple;
+    private static int Padded(int length, int multiple) => (length + multiple - 1) / multiple * multiple;
 
     /// <summary>Some columns of a matrix at a time, in float64, with zeros beside them: rows to whole tiles, columns to the width of a slice.</summary>
     private sealed class Slices
     {
         private readonly Tensor matrix;
-        private readonly Tensor padded;
+        private readonly int rows;
+        private readonly long length;
+        private readonly int columns;
+        private readonly bool onHost;
+        private readonly bool isDirect;
+        private readonly Tensor padded; // torch's memory begins where a vector may begin; arrays do not
 
-        public Slices(Tensor matrix, long columns, bool onHost)
+        public Slices(Tensor matrix, int columns, bool onHost)
         {
             this.matrix = matrix.detach();
-            padded = zeros([Padded(matrix.shape[0], Tile), columns], ScalarType.Float64, onHost ? CPU : matrix.device);
+            this.columns = columns;
+            this.onHost = onHost;
+            (rows, length) = ((int)matrix.shape[0], matrix.shape[1]);
+            isDirect = matrix.dtype == ScalarType.Float32 && HostValues.IsDirect(matrix);
+            padded = zeros(onHost ? Padded(rows, Tile) * columns : 0, ScalarType.Float64);
+            Rows = matrix;
         }
 
-        public Tensor Rows => padded.narrow(0, 0, matrix.shape[0]);
+        /// <summary>The slice, where it is not on the host.</summary>
+        public Tensor Rows { get; private set; }
 
-        public ReadOnlySpan<double> Values => MemoryMarshal.Cast<byte, double>(padded.bytes);
+        /// <summary>The slice, padded.</summary>
+        public Span<double> Values => HostValues.Direct<double>(padded);
 
         public void Read(long start)
         {
-            var width = Math.Min(padded.shape[1], matrix.shape[1] - start);
-            Rows.narrow(1, 0, width).copy_(matrix.narrow(1, start, width));
-            padded.narrow(1, width, padded.shape[1] - width).zero_();
+            var width = (int)Math.Min(columns, length - start);
+            if (!onHost)
+            {
+                Rows = matrix.narrow(1, start, width).to(ScalarType.Float64);
+                return;
+            }
+
+            var values = Values;
+            var floats = isDirect ? HostValues.Direct<float>(matrix) : [];
+            var others = isDirect ? [] : HostValues.Of(matrix.narrow(1, start, width));
+            for (var i = 0; i < rows; i++)
+            {
+                var row = values.Slice(i * columns, columns);
+                if (isDirect)
+                {
+                    Widen(floats.Slice((int)((i * length) + start), width), row);
+                }
+                else
+                {
+                    others.AsSpan(i * width, width).CopyTo(row);
+                }
+
+                row[width..].Clear();
+            }
+        }
+
+        private static void Widen(ReadOnlySpan<float> from, Span<double> to)
+        {
+            ref var source = ref MemoryMarshal.GetReference(from);
+            ref var target = ref MemoryMarshal.GetReference(to);
+            var whole = from.Length - (from.Length % Vector<float>.Count);
+            for (var i = 0; i < whole; i += Vector<float>.Count)
+            {
+                Vector.Widen(Vector.LoadUnsafe(ref source, (nuint)i), out var low, out var high);
+                low.StoreUnsafe(ref target, (nuint)i);
+                high.StoreUnsafe(ref target, (nuint)(i + Vector<double>.Count));
+            }
+
+            for (var i = whole; i < from.Length; i++)
+            {
+                to[i] = from[i];
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-using TorchSharp;
+using MultiTask.Diagnostics;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -180,13 +180,9 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
     {
         foreach (var part in batches.SelectMany(b => b.Parts))
         {
-            foreach (var tensor in part.Inputs.Where(t => t.is_floating_point()))
+            if (Finite.Offender(part.Inputs.Where(t => t.is_floating_point())) is { } bad)
             {
-                // A sum is finite only if all are; if it is not, it may have overflowed.
-                if (!double.IsFinite(tensor.sum().ToDouble()) && tensor.masked_select(tensor.isfinite().logical_not_()) is { } bad && bad.numel() > 0)
-                {
-                    throw new NonFiniteException(part.Targets.Tasks, "input", bad[0].ToDouble());
-                }
+                throw new NonFiniteException(part.Targets.Tasks, "input", bad);
             }
         }
     }
@@ -194,10 +190,10 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
     /// <summary>Checks and, where asked for, clips the gradient as a whole.</summary>
     private void ExpectFiniteGradients(IEnumerable<string> tasks)
     {
-        var norm = NormOf(parameters);
-        if (!double.IsFinite(norm))
+        using var scope = NewDisposeScope();
+        if (OffenderIn(parameters) is { } bad)
         {
-            throw Culprit(tasks, norm);
+            throw Culprit(tasks, bad);
         }
 
         if (options.ClipGradientNorm is { } limit)
@@ -220,14 +216,14 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
         }
     }
 
-    private static double NormOf(IEnumerable<Parameter> parameters) => GradientNorm.Of(parameters.Select(p => p.grad).OfType<Tensor>());
+    private static double? OffenderIn(IEnumerable<Parameter> parameters) => Finite.Offender(parameters.Select(p => p.grad).OfType<Tensor>());
 
     /// <summary>The tasks whose own parameters have the bad gradient; all, where it is the shared ones that have it.</summary>
-    private NonFiniteException Culprit(IEnumerable<string> tasks, double norm)
+    private NonFiniteException Culprit(IEnumerable<string> tasks, double bad)
     {
-        var own = tasks.Select(task => (task, Norm: NormOf(model.TaskParameters(task)))).Where(t => !double.IsFinite(t.Norm)).ToArray();
+        var own = tasks.Select(task => (Task: task, Offender: OffenderIn(model.TaskParameters(task)))).Where(t => t.Offender is not null).ToArray();
         return own.Length > 0
-            ? new([.. own.Select(t => t.task)], "gradient", own[0].Norm)
-            : new([.. tasks], "gradient", norm);
+            ? new([.. own.Select(t => t.Task)], "gradient", own[0].Offender!.Value)
+            : new([.. tasks], "gradient", bad);
     }
 }
