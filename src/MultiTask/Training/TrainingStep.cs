@@ -198,19 +198,19 @@ internal sealed class TrainingStep(MultiTaskModel model, Balancer balancer, opti
 
         if (options.ClipGradientNorm is { } limit)
         {
-            Clip(limit, norm);
+            Clip(limit);
         }
     }
 
     /// <summary>As torch clips; but sparse gradients, which torch leaves as they are, like all others.</summary>
-    private void Clip(double limit, double norm)
+    private void Clip(double limit)
     {
         var gradients = parameters.Select(p => p.grad).OfType<Tensor>().ToArray();
         if (!Array.Exists(gradients, g => g.is_sparse))
         {
             nn.utils.clip_grad_norm_(parameters, limit);
         }
-        else if (limit / (norm + 1e-6) is var factor and < 1)
+        else if (limit / (GradientNorm.Of(gradients) + 1e-6) is var factor and < 1)
         {
             Array.ForEach(gradients, g => g.mul_(factor));
         }

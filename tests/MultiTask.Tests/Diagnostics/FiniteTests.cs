@@ -29,7 +29,7 @@ public sealed class FiniteTests : IDisposable
                 {
                     var spoiled = values.clone();
                     spoiled[i] = bad;
-                    Finite.Offender([values, spoiled]).Should().Match<double?>(found => found != null && !double.IsFinite(found.Value));
+                    (Finite.Offender([values, spoiled]) is { } found && !double.IsFinite(found)).Should().BeTrue();
                     MissingLabels.Any(spoiled).Should().Be(double.IsNaN(bad));
                     MissingLabels.Count(spoiled).Should().Be(double.IsNaN(bad) ? length - 1 : length);
                 }
