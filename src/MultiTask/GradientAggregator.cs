@@ -45,9 +45,9 @@ public abstract class GradientAggregator : Balancer
                 break;
             }
 
-            if (isFirst && KeepsGraphs(sequence.Current, shared))
+            if (isFirst && Together(sequence.Current, shared) is { } balance)
             {
-                BalanceKept(ToList(sequence), shared);
+                balance(ToList(sequence));
                 return;
             }
 
@@ -61,11 +61,8 @@ public abstract class GradientAggregator : Balancer
         }
     }
 
-    /// <summary>Whether the graphs of all micro-batches are needed at once.</summary>
-    private protected virtual bool KeepsGraphs(MicroBatchLosses first, IReadOnlyList<Tensor> shared) => false;
-
-    /// <summary>Does the work of <c>Differentiate</c> where <see cref="KeepsGraphs"/>.</summary>
-    private protected virtual void BalanceKept(IReadOnlyList<MicroBatchLosses> batches, IReadOnlyList<Tensor> shared) => throw new NotSupportedException();
+    /// <summary>What does all the work, where it needs the graphs of all micro-batches together; usually nothing does.</summary>
+    private protected virtual Action<IReadOnlyList<MicroBatchLosses>>? Together(MicroBatchLosses first, IReadOnlyList<Tensor> shared) => null;
 
     /// <inheritdoc/>
     internal override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => balanced;

@@ -48,13 +48,16 @@ public abstract class GramianWeighting : GradientAggregator
     internal sealed override Tensor ThroughRepresentation(string task, Tensor own, Tensor balanced) => WeightHeads ? own : own * LastWeights![task];
 
     /// <inheritdoc/>
-    private protected sealed override bool KeepsGraphs(MicroBatchLosses first, IReadOnlyList<Tensor> shared) =>
-        shared.Count > 0 && (WeightHeads || Blocks(shared, first.Order.Count).Count > 1);
+    private protected sealed override Action<IReadOnlyList<MicroBatchLosses>>? Together(MicroBatchLosses first, IReadOnlyList<Tensor> shared)
+    {
+        var blocks = Blocks(shared, first.Order.Count);
+        return shared.Count > 0 && (WeightHeads || blocks.Count > 1) ? batches => Balance(batches, blocks, shared) : null;
+    }
 
     /// <summary>Finds the weights block by block, then differentiates the weighted losses.</summary>
-    private protected sealed override void BalanceKept(IReadOnlyList<MicroBatchLosses> batches, IReadOnlyList<Tensor> shared)
+    private void Balance(IReadOnlyList<MicroBatchLosses> batches, IReadOnlyList<IReadOnlyList<Tensor>> blocks, IReadOnlyList<Tensor> shared)
     {
-        FindWeights(Gramian.Sum(Blocks(shared, batches[0].Order.Count).Select(GramianOf)));
+        FindWeights(Gramian.Sum(blocks.Select(GramianOf)));
         foreach (var batch in batches)
         {
             using var scope = NewDisposeScope();

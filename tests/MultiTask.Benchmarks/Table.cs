@@ -24,6 +24,7 @@ internal sealed class Table(bool isShort)
         Methods(Shape.Dense, TaskCounts, BalanceAt.SharedParameters, Types());
         Methods(Shape.Dense, TaskCounts, BalanceAt.Representation, [.. Types().Where(IsGradientMethod)]);
         Solvers();
+        Parts();
         Options();
         Training();
         Type[] few = [typeof(EqualWeights), typeof(PCGrad), typeof(MGDA), typeof(UPGrad)];
@@ -111,6 +112,59 @@ internal sealed class Table(bool isShort)
         }
 
         table.Print("The solver: weights from the Gramian");
+    }
+
+    /// <summary>What a Gramian method does beside the least, each by itself.</summary>
+    private void Parts()
+    {
+        var table = new MarkdownTable(["", .. TaskCounts.SelectMany(k => (string[])[$"{k} tasks: µs", "% of least"])]);
+        Dictionary<string, List<double?>> rows = [];
+        foreach (var tasks in TaskCounts)
+        {
+            using var workload = new Workload(Shape.Dense, tasks);
+            using var scope = NewDisposeScope();
+            var jacobian = workload.Jacobian();
+            var gramian = jacobian.ToGramian();
+            var upgrad = new UPGrad();
+            var weights = upgrad.Weigh(gramian);
+            Tensor[] gradients = [.. workload.Shared.Select(p => zeros_like(p).detach())];
+            long[] sizes = [.. workload.Shared.Select(p => p.numel())];
+            (string Name, Action Part)[] parts =
+            [
+                ("least: a backward pass for each task", workload.LeastOfGradients()),
+                ("gradients copied into rows", CopyRows),
+                ("Gramian", () => Gramian.Of(jacobian)),
+                ("weights: UPGrad", () => upgrad.Weigh(gramian)),
+                ("weighted sum", () => jacobian.Combine(weights).Dispose()),
+                ("heads' backward passes, one by one", workload.HeadsBackward(together: false)),
+                ("heads' backward passes, together", workload.HeadsBackward(together: true)),
+            ];
+            var times = Interleaved.Time([.. parts.Select(p => p.Part)], rounds, slice);
+            for (var i = 0; i < parts.Length; i++)
+            {
+                var cells = rows.TryGetValue(parts[i].Name, out var known) ? known : rows[parts[i].Name] = [];
+                cells.AddRange([1000 * Interleaved.Median(times[i]), 100 * Interleaved.Ratio(times[i], times[0])]);
+            }
+
+            void CopyRows()
+            {
+                using var step = NewDisposeScope();
+                for (var i = 0; i < tasks; i++)
+                {
+                    foreach (var (part, gradient) in jacobian.Matrix[i].split(sizes).Zip(gradients))
+                    {
+                        part.copy_(gradient.reshape(-1));
+                    }
+                }
+            }
+        }
+
+        foreach (var (name, cells) in rows)
+        {
+            table.Add(name, [.. cells]);
+        }
+
+        table.Print("The parts of a step, dense 64-256-256");
     }
 
     /// <summary>What the dear and the cheap ways of a method cost.</summary>

@@ -85,6 +85,28 @@ internal sealed class Workload : IDisposable
         };
     }
 
+    /// <summary>Forward and backward from a fixed representation on: a backward pass for each head, or one for all.</summary>
+    public Action HeadsBackward(bool together)
+    {
+        var (trunk, heads) = ByHand();
+        var h = trunk.call(input.Single).detach().requires_grad_();
+        return () =>
+        {
+            using var step = NewDisposeScope();
+            ClearGradients();
+            h.grad = null;
+            Tensor[] losses = [.. heads.Select((head, i) => functional.mse_loss(head.call(h), targets.Values[i]))];
+            if (together)
+            {
+                losses.Aggregate((sum, loss) => sum + loss).backward();
+            }
+            else
+            {
+                Array.ForEach(losses, loss => loss.backward());
+            }
+        };
+    }
+
     /// <summary>The backward pass of a balancer, without gradients to clear and without the optimizer.</summary>
     public void Backward(Balancer balancer, BalanceAt at, IReadOnlyList<Parameter>? shared = null)
     {
