@@ -107,7 +107,7 @@ public sealed class Jacobian
         }
 
         using var scope = NewDisposeScope();
-        var w = tensor(weights.ToArray(), dtype: ScalarType.Float64).to(Matrix.dtype).to(Matrix.device);
+        var w = tensor(weights.ToArray(), Matrix.dtype, Matrix.device);
         return w.matmul(Matrix).MoveToOuterDisposeScope();
     }
 }

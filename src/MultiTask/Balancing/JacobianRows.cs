@@ -1,3 +1,4 @@
+using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;
@@ -17,6 +18,7 @@ internal sealed class JacobianRows
     private readonly OrderedDictionary<string, double> losses = new(StringComparer.Ordinal);
     private readonly HashSet<int> written = [];
     private Tensor? matrix;
+    private bool isDirect;
 
     /// <param name="leaves">Distinct leaves that require gradients.</param>
     /// <param name="othersToo">Whether leaves beside these get their gradient in <c>.grad</c> as well.</param>
@@ -141,7 +143,8 @@ internal sealed class JacobianRows
             }
 
             var leaf = leaves[k];
-            var part = parts[k].view(leaf.shape).to(leaf.dtype);
+            var part = parts[k].view(leaf.shape);
+            part = leaf.dtype == dtype ? part : part.to(leaf.dtype);
             if (leaf.grad is { is_sparse: false } present)
             {
                 present.add_(part);
@@ -176,6 +179,7 @@ internal sealed class JacobianRows
             var device = leaves.Count == 0 ? CPU : leaves[0].device;
             var more = empty([losses.Count - known, sizes.Sum()], dtype, device);
             matrix = (matrix is null ? more : cat([matrix, more])).MoveToOuterDisposeScope();
+            isDirect = HostValues.IsDirect(matrix);
         }
     }
 
@@ -188,18 +192,52 @@ internal sealed class JacobianRows
 
         using var scope = NewDisposeScope();
         var isFirst = written.Add(row);
-        var parts = matrix![row].split(sizes);
+        Tensor[]? parts = null;
+        var start = row * sizes.Sum();
         for (var k = 0; k < leaves.Count; k++)
         {
-            if (leaves[k].grad is { } gradient)
+            var gradient = leaves[k].grad;
+            reached[k] |= gradient is not null;
+            if (!isFirst || !TryCopy(gradient, start, sizes[k]))
             {
-                reached[k] = true;
-                Put(parts[k], (gradient.is_sparse ? gradient.to_dense() : gradient).reshape(-1), isFirst);
+                PutGradient((parts ??= matrix![row].split(sizes))[k], gradient, isFirst);
             }
-            else if (isFirst)
-            {
-                parts[k].zero_();
-            }
+
+            start += sizes[k];
+        }
+    }
+
+    /// <summary>Copies from memory to memory, where both are on the host: for a small parameter that is less than torch's calls take.</summary>
+    private bool TryCopy(Tensor? gradient, long start, long length)
+    {
+        if (!isDirect || (gradient is not null && (gradient.is_sparse || gradient.dtype != dtype || !HostValues.IsDirect(gradient))))
+        {
+            return false;
+        }
+
+        var size = (int)matrix!.ElementSize;
+        var target = HostValues.Direct<byte>(matrix).Slice((int)start * size, (int)length * size);
+        if (gradient is null)
+        {
+            target.Clear();
+        }
+        else
+        {
+            HostValues.Direct<byte>(gradient).CopyTo(target);
+        }
+
+        return true;
+    }
+
+    private static void PutGradient(Tensor target, Tensor? gradient, bool isFirst)
+    {
+        if (gradient is not null)
+        {
+            Put(target, (gradient.is_sparse ? gradient.to_dense() : gradient).reshape(-1), isFirst);
+        }
+        else if (isFirst)
+        {
+            target.zero_();
         }
     }
 
