@@ -128,7 +128,8 @@ public abstract class Balancer : nn.Module
     /// the same as for the whole batch where the weights do not depend on the losses.
     /// </remarks>
     /// <param name="microBatches">
-    /// At least one; the sequence is read once, and each element's graph is freed before the next is asked for.
+    /// At least one; the sequence is read once, and each element's graph is freed before the next is asked for (not where heads are
+    /// weighted, <see cref="GramianWeighting.WeightHeads"/>: the weights are known only when all have been read).
     /// </param>
     /// <param name="shared">The parameters to balance at.</param>
     /// <exception cref="ArgumentException">As above, or there is no micro-batch.</exception>

@@ -23,11 +23,13 @@ public abstract class GramianWeighting : GradientAggregator
     /// <summary>
     /// How many bytes the gradients of all tasks may take at once; 1 GiB by default, at least 1. If they are larger, they are never there
     /// together: their inner products are summed over parts of the parameters that fit (one parameter at least), for which all m
-    /// backward passes are made anew, and one pass differentiates the weighted losses. The result is the same, but for rounding.
+    /// backward passes are made anew; then one pass differentiates the losses of the heads and one the weighted losses. The result is
+    /// the same, but for rounding.
     /// </summary>
     /// <remarks>
-    /// The passes for a part end where its parameters are, so that those of the last layers cost little. The graphs of all micro-batches are
-    /// kept until the weights are known. Beside the budget it takes no memory that a plain step does not take.
+    /// The passes for a part end where its parameters are, so that those of the last layers cost little. Beside the budget it takes no memory
+    /// that a plain step does not take. A batch that is read in several micro-batches is not taken in parts, for it would need the
+    /// graphs of them all.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public long MemoryBudget { get; init => field = Arguments.AtLeastOne(value, nameof(MemoryBudget)); } = 1L << 30;
@@ -51,7 +53,7 @@ public abstract class GramianWeighting : GradientAggregator
     private protected sealed override Action<IReadOnlyList<MicroBatchLosses>>? Together(MicroBatchLosses first, IReadOnlyList<Tensor> shared)
     {
         var blocks = Blocks(shared, first.Order.Count);
-        return shared.Count > 0 && (WeightHeads || blocks.Count > 1) ? batches => Balance(batches, blocks, shared) : null;
+        return shared.Count > 0 && (WeightHeads || (blocks.Count > 1 && first.IsWhole)) ? batches => Balance(batches, blocks, shared) : null;
     }
 
     /// <summary>Finds the weights block by block, then differentiates the weighted losses.</summary>
@@ -93,10 +95,10 @@ public abstract class GramianWeighting : GradientAggregator
     private List<List<Tensor>> Blocks(IReadOnlyList<Tensor> shared, int tasks)
     {
         List<List<Tensor>> blocks = [];
-        var room = 0L;
+        var (room, entry) = (0L, shared.Select(leaf => leaf.ElementSize).DefaultIfEmpty().Max());
         foreach (var leaf in shared)
         {
-            var size = tasks * leaf.numel() * leaf.ElementSize;
+            var size = tasks * leaf.numel() * entry;
             if (blocks.Count == 0 || size > room)
             {
                 blocks.Add([]);

@@ -64,6 +64,9 @@ public sealed class MicroBatchLosses
     /// <summary>The values of the losses, on the host; known once the balancer has looked at them.</summary>
     internal TaskMap<double> Values { get; private set; } = [];
 
+    /// <summary>Whether this is the whole batch, not one of several micro-batches.</summary>
+    internal bool IsWhole => Shares.Values.All(share => share == 1);
+
     /// <summary>The mean share of the losses: the part of the micro-batch in a scalar of them all.</summary>
     internal double MeanShare => Losses.Tasks.Average(task => Shares[task]);
 
@@ -77,11 +80,11 @@ public sealed class MicroBatchLosses
         Weighted(weights).backward();
     }
 
-    /// <summary>Differentiates Σ weight × share × loss by the shared parameters, then Σ share × loss by all other leaves; the graph is freed.</summary>
+    /// <summary>Differentiates Σ share × loss by all leaves but the shared parameters, then Σ weight × share × loss by these; the graph is freed.</summary>
     internal void Backward(TaskMap<double> weights, IReadOnlyList<Tensor> shared)
     {
-        Weighted(weights).backward(retain_graph: true, inputs: [.. shared]);
-        new JacobianRows(shared, othersToo: true).AddOthers(this);
+        new JacobianRows(shared, othersToo: true).AddOthers(this, retainGraph: true);
+        Weighted(weights).backward(inputs: [.. shared]);
     }
 
     /// <summary>Σ weight × share × loss.</summary>

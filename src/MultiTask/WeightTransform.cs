@@ -10,8 +10,8 @@ public abstract class WeightTransform : GramianWeighting
     /// <summary>A weight transform.</summary>
     /// <param name="name">The module's name, usually the class's.</param>
     /// <param name="inner">
-    /// The balancer that finds the weights. From here on it belongs to this one, whose own <see cref="GramianWeighting.WeightHeads"/>
-    /// and <see cref="GradientAggregator.Scale"/> count.
+    /// The balancer that finds the weights. From here on it belongs to this one, whose own <see cref="GramianWeighting.WeightHeads"/>,
+    /// <see cref="GramianWeighting.MemoryBudget"/> and <see cref="GradientAggregator.Scale"/> count.
     /// </param>
     protected WeightTransform(string name, GramianWeighting inner)
         : base(name)

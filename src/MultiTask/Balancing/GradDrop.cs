@@ -38,7 +38,7 @@ public sealed class GradDrop : GradientAggregator
     {
         ArgumentNullException.ThrowIfNull(jacobian);
         using var scope = NewDisposeScope();
-        var g = jacobian.Matrix;
+        var g = jacobian.Matrix.to(promote_types(jacobian.Matrix.dtype, ScalarType.Float32)); // sums of halves lose small entries
         using var generator = draws.Next(g.device);
         var size = g.abs();
         var (sum, total) = (g.sum(dim: 0), size.sum(dim: 0));
@@ -55,7 +55,7 @@ public sealed class GradDrop : GradientAggregator
         return leaks.matmul(g).add_(OfSign(rest.matmul(g), rest.matmul(size))).MoveToOuterDisposeScope();
 
         // Of numbers whose sum is s and the sum of whose sizes is t, the positive ones have the sum (s + t)/2, the negative ones (s − t)/2.
-        Tensor OfSign(Tensor s, Tensor t) => sign.mul(t).add_(s).mul_(0.5);
+        Tensor OfSign(Tensor s, Tensor t) => sign.mul(t).mul_(0.5).add_(s, alpha: 0.5);
     }
 
     /// <inheritdoc/>

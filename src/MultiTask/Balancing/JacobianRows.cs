@@ -92,7 +92,7 @@ internal sealed class JacobianRows
     /// Differentiates Σ share × loss for the sake of other leaves. Of these leaves it notes which were reached; what
     /// they would get is dropped. Call inside a dispose scope of its own.
     /// </summary>
-    public void AddOthers(MicroBatchLosses batch)
+    public void AddOthers(MicroBatchLosses batch, bool retainGraph)
     {
         var own = leaves.Select(leaf => leaf.grad).ToArray();
         try
@@ -102,7 +102,7 @@ internal sealed class JacobianRows
                 leaf.grad = null;
             }
 
-            batch.Backward(batch.Losses.Map((_, _) => 1.0));
+            batch.Weighted(batch.Losses.Map((_, _) => 1.0)).backward(retain_graph: retainGraph);
             for (var k = 0; k < leaves.Count; k++)
             {
                 reached[k] |= leaves[k].grad is not null;
@@ -144,7 +144,7 @@ internal sealed class JacobianRows
 
             var leaf = leaves[k];
             var part = parts[k].view(leaf.shape);
-            part = leaf.dtype == dtype ? part : part.to(leaf.dtype);
+            part = leaf.dtype == part.dtype ? part : part.to(leaf.dtype);
             if (leaf.grad is { is_sparse: false } present)
             {
                 present.add_(part);

@@ -136,7 +136,7 @@ public sealed class MConFIG : Balancer
 
             if (others is not null)
             {
-                rows.AddOthers(others);
+                rows.AddOthers(others, retainGraph: false);
             }
         }
     }

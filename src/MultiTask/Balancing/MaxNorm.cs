@@ -30,9 +30,10 @@ internal sealed class MaxNorm : GradientAggregator
         var longest = norms.Max();
         LastWeights = TaskMap.Create(averaged.Tasks.Zip(norms, (task, norm) => (task, norm == 0 ? 0 : longest / norm)));
 
-        // By way of a length between them, because a ratio of norms may leave the range of float32.
+        // By way of a length between them, because a ratio of norms may leave the range of float32 (and that of float16 does).
+        var exact = new Jacobian(averaged.Matrix.to(promote_types(averaged.Matrix.dtype, ScalarType.Float32)), averaged.Losses);
         var middle = Math.Sqrt(longest * norms.Where(norm => norm > 0).DefaultIfEmpty(0).Min());
-        var combined = averaged.Combine(Array.ConvertAll(norms, norm => norm == 0 ? 0 : middle / norm));
+        var combined = exact.Combine(Array.ConvertAll(norms, norm => norm == 0 ? 0 : middle / norm));
         return (longest == 0 ? combined : combined * (longest / middle)).MoveToOuterDisposeScope();
     }
 

@@ -36,7 +36,7 @@ internal sealed class TaskMemory : nn.Module
         set
         {
             var buffer = get_buffer(task)!;
-            if (HostValues.IsDirect(buffer))
+            if (HostValues.IsDirect(buffer) && buffer.numel() == value.Length)
             {
                 value.CopyTo(HostValues.Direct<double>(buffer));
                 return;

@@ -30,7 +30,7 @@ internal static class TaskWeights
             return losses.Values.Zip(w, (loss, weight) => loss * weight).Aggregate((sum, next) => sum + next);
         }
 
-        var all = stack(losses.Values);
-        return (Array.TrueForAll(w, weight => weight == 1) ? all : all * tensor(w, first.dtype, first.device)).sum();
+        var all = stack(losses.Values).to(promote_types(first.dtype, ScalarType.Float32)); // weights do not fit into halves
+        return (Array.TrueForAll(w, weight => weight == 1) ? all : all * tensor(w, all.dtype, all.device)).sum();
     }
 }

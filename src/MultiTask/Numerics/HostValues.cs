@@ -28,7 +28,9 @@ internal static class HostValues
     {
         if (tensor.dtype == ScalarType.Float64 && IsDirect(tensor))
         {
-            return Direct<double>(tensor).ToArray();
+            var values = Direct<double>(tensor).ToArray();
+            GC.KeepAlive(tensor);
+            return values;
         }
 
         using var scope = NewDisposeScope();

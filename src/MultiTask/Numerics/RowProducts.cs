@@ -18,6 +18,7 @@ internal static class RowProducts
 {
     private const int Tile = 3;
     private const int Columns = 2040; // tiles stay in the cache; no power of two, or their rows would take each other's places there
+    private const int EntriesCopied = 1 << 17; // of what has to be copied first
     private const int EntriesElsewhere = 1 << 22; // on other devices: few calls, of 32 MB
 
     /// <param name="a">A matrix, <c>[m, n]</c>.</param>
@@ -30,7 +31,7 @@ internal static class RowProducts
         var products = new double[a.shape[0], a.shape[0]];
         var symmetric = ReferenceEquals(a, b);
         var onHost = a.device_type is DeviceType.CPU or DeviceType.MPS; // MPS has no float64
-        var columns = onHost ? Columns : Math.Max(Columns, EntriesElsewhere / (int)a.shape[0]);
+        var columns = Math.Max(Columns, (onHost ? Slices.IsInPlace(a) && Slices.IsInPlace(b) ? 0 : EntriesCopied : EntriesElsewhere) / (int)a.shape[0]);
         var left = new Slices(a, columns, onHost);
         var right = symmetric ? left : new Slices(b, columns, onHost);
         for (var start = 0L; start < n; start += columns)
@@ -139,7 +140,7 @@ internal static class RowProducts
         private readonly long length;
         private readonly int columns;
         private readonly bool onHost;
-        private readonly bool isDirect;
+        private readonly bool isInPlace;
         private readonly Tensor padded; // torch's memory begins where a vector may begin; arrays do not
 
         public Slices(Tensor matrix, int columns, bool onHost)
@@ -148,7 +149,7 @@ internal static class RowProducts
             this.columns = columns;
             this.onHost = onHost;
             (rows, length) = ((int)matrix.shape[0], matrix.shape[1]);
-            isDirect = matrix.dtype == ScalarType.Float32 && HostValues.IsDirect(matrix);
+            isInPlace = IsInPlace(matrix);
             padded = zeros(onHost ? Padded(rows, Tile) * columns : 0, ScalarType.Float64);
             Rows = matrix;
         }
@@ -158,6 +159,9 @@ internal static class RowProducts
 
         /// <summary>The slice, padded.</summary>
         public Span<double> Values => HostValues.Direct<double>(padded);
+
+        /// <summary>Whether the entries can be read where they are.</summary>
+        public static bool IsInPlace(Tensor matrix) => matrix.dtype is ScalarType.Float32 or ScalarType.Float64 && HostValues.IsDirect(matrix);
 
         public void Read(long start)
         {
@@ -169,18 +173,24 @@ internal static class RowProducts
             }
 
             var values = Values;
-            var floats = isDirect ? HostValues.Direct<float>(matrix) : [];
-            var others = isDirect ? [] : HostValues.Of(matrix.narrow(1, start, width));
+            var isFloat = matrix.dtype == ScalarType.Float32;
+            var floats = isInPlace && isFloat ? HostValues.Direct<float>(matrix) : [];
+            var doubles = isInPlace && !isFloat ? HostValues.Direct<double>(matrix) : [];
+            var others = isInPlace ? [] : HostValues.Of(matrix.narrow(1, start, width));
             for (var i = 0; i < rows; i++)
             {
                 var row = values.Slice(i * columns, columns);
-                if (isDirect)
+                if (!isInPlace)
+                {
+                    others.AsSpan(i * width, width).CopyTo(row);
+                }
+                else if (isFloat)
                 {
                     Widen(floats.Slice((int)((i * length) + start), width), row);
                 }
                 else
                 {
-                    others.AsSpan(i * width, width).CopyTo(row);
+                    doubles.Slice((int)((i * length) + start), width).CopyTo(row);
                 }
 
                 row[width..].Clear();

@@ -56,6 +56,10 @@ public sealed class FiniteTests : IDisposable
         Finite.Offender([full(100, float.MaxValue)]).Should().BeNull();
         Finite.Offender([full(100, double.MaxValue, ScalarType.Float64)]).Should().BeNull();
         Finite.Offender([full([100, 2], 60000f, ScalarType.Float16).t()]).Should().BeNull();
+        var matrix = full([3, 2], 1e200, ScalarType.Float64);
+        Finite.Offender([matrix.t()]).Should().BeNull(); // its norm is not
+        matrix[1, 1] = double.NegativeInfinity;
+        Finite.Offender([matrix.t()]).Should().Be(double.NegativeInfinity);
     }
 
     [Theory]
