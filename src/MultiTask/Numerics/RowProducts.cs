@@ -31,7 +31,8 @@ internal static class RowProducts
         var products = new double[a.shape[0], a.shape[0]];
         var symmetric = ReferenceEquals(a, b);
         var onHost = a.device_type is DeviceType.CPU or DeviceType.MPS; // MPS has no float64
-        var columns = Math.Max(Columns, (onHost ? Slices.IsInPlace(a) && Slices.IsInPlace(b) ? 0 : EntriesCopied : EntriesElsewhere) / (int)a.shape[0]);
+        var entries = !onHost ? EntriesElsewhere : Slices.IsInPlace(a) && Slices.IsInPlace(b) ? 0 : EntriesCopied;
+        var columns = Padded(Math.Max(Columns, entries / (int)a.shape[0]), Vector<double>.Count);
         var left = new Slices(a, columns, onHost);
         var right = symmetric ? left : new Slices(b, columns, onHost);
         for (var start = 0L; start < n; start += columns)

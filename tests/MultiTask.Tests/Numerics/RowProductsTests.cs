@@ -30,4 +30,39 @@ public sealed class RowProductsTests
         var tiny = full([1, 4], 1e-30f);
         RowProducts.Of(tiny, tiny)[0, 0].Should().BeApproximately(4e-60, 1e-66);
     }
+
+    /// <summary>A slice of a width that no vector divides once took in the beginning of the next row.</summary>
+    [Theory]
+    [InlineData(ScalarType.Float32, false)]
+    [InlineData(ScalarType.Float32, true)]
+    [InlineData(ScalarType.Float64, false)]
+    [InlineData(ScalarType.Float64, true)]
+    [InlineData(ScalarType.BFloat16, false)]
+    public void Are_those_of_any_number_of_rows_and_columns_in_any_layout(ScalarType dtype, bool isView)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(5);
+        foreach (var rows in new[] { 1, 2, 3, 4, 7, 40 })
+        {
+            foreach (var columns in new[] { 1, 3, 4, 9, 2039, 2040, 2041, 4085, 44001 })
+            {
+                using var inner = NewDisposeScope();
+                var (a, b) = (Draw(rows, columns), Draw(rows, columns));
+                Same(RowProducts.Of(a, b), a, b);
+                Same(RowProducts.Of(a, a), a, a);
+            }
+        }
+
+        Tensor Draw(long rows, long columns)
+        {
+            var whole = randn([rows, columns + 6], ScalarType.Float64, generator: generator).to(dtype);
+            return isView ? whole.narrow(1, 2, columns) : whole.narrow(1, 0, columns).contiguous();
+        }
+    }
+
+    private static void Same(double[,] found, Tensor a, Tensor b)
+    {
+        var expected = a.to(ScalarType.Float64).matmul(b.to(ScalarType.Float64).t()).contiguous().data<double>().ToArray();
+        found.Cast<double>().Should().Equal(expected, (x, y) => Math.Abs(x - y) <= 1e-10 * (1 + a.shape[1]), $"{a.dtype} {a.shape[0]} × {a.shape[1]}");
+    }
 }
