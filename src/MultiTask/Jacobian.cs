@@ -1,6 +1,5 @@
 using MultiTask.Balancing;
 using MultiTask.Diagnostics;
-using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -77,16 +76,13 @@ public sealed class Jacobian
     internal Jacobian Finite()
     {
         using var scope = NewDisposeScope();
-        foreach (var (task, sum) in Losses.Tasks.Zip(HostValues.Of(Matrix.sum(dim: 1))))
+        if (Diagnostics.Finite.Offender([Matrix]) is not null)
         {
-            // Infinities and NaN survive a sum; so an overflow of the sum is all that needs a second look.
-            if (!double.IsFinite(sum))
+            for (var i = 0; i < Tasks.Count; i++)
             {
-                var row = Matrix[Losses.Tasks.ToList().IndexOf(task)];
-                var values = HostValues.Of(row.masked_select(row.isfinite().logical_not()));
-                if (values.Length > 0)
+                if (Diagnostics.Finite.Offender([Matrix[i]]) is { } value)
                 {
-                    throw new NonFiniteException(task, "gradient", values[0]);
+                    throw new NonFiniteException(Tasks[i], "gradient", value);
                 }
             }
         }

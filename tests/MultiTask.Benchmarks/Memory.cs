@@ -24,7 +24,6 @@ internal static class Memory
         _ = SetMallocOption(MmapThreshold, 1 << 16); // memory that is freed goes back at once, so that the peak is that of the step
         set_num_threads(1);
         var table = new MarkdownTable("", "3 tasks", "8 tasks");
-        Dictionary<string, List<double?>> rows = [];
         foreach (var tasks in (int[])[3, 8])
         {
             using var workload = new Workload(Shape.Wide, tasks);
@@ -37,14 +36,8 @@ internal static class Memory
                 ("UPGrad, in the least memory", workload.Step(new UPGrad { MemoryBudget = 1 })),
                 ("UPGrad, at the representation", workload.Step(new UPGrad(), BalanceAt.Representation))])
             {
-                var cells = rows.TryGetValue(name, out var known) ? known : rows[name] = [];
-                cells.Add((Peak(step) - plain) / gradient);
+                table.Add(name, (Peak(step) - plain) / gradient);
             }
-        }
-
-        foreach (var (name, cells) in rows)
-        {
-            table.Add(name, [.. cells]);
         }
 
         table.Print($"Peak memory beyond a plain step, in gradients of all shared parameters, {Shape.Wide.Name}");

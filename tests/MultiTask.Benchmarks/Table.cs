@@ -44,7 +44,6 @@ internal sealed class Table(bool isShort)
         var isReference = shape == Shape.Dense;
         var table = new MarkdownTable(["", .. taskCounts.SelectMany(k => (string[])[
             $"{k} tasks: ms", "× plain", .. at == BalanceAt.SharedParameters ? (string[])["× least"] : [], .. isReference ? (string[])["× faster than LibMTL"] : []])]);
-        Dictionary<string, List<double?>> rows = [];
         foreach (var (column, tasks) in taskCounts.Index())
         {
             using var workload = new Workload(shape, tasks);
@@ -53,23 +52,17 @@ internal sealed class Table(bool isShort)
             for (var i = 0; i < steps.Count; i++)
             {
                 var milliseconds = Interleaved.Median(times[i]);
-                var cells = rows.TryGetValue(steps[i].Name, out var known) ? known : rows[steps[i].Name] = [];
-                cells.AddRange([milliseconds, Interleaved.Ratio(times[i], times[0])]);
+                table.Add(steps[i].Name, milliseconds, Interleaved.Ratio(times[i], times[0]));
                 if (at == BalanceAt.SharedParameters)
                 {
-                    cells.Add(Interleaved.Ratio(times[i], times[1]));
+                    table.Add(steps[i].Name, Interleaved.Ratio(times[i], times[1]));
                 }
 
                 if (isReference)
                 {
-                    cells.Add(LibMTL.Milliseconds(steps[i].Name, column, at) / milliseconds);
+                    table.Add(steps[i].Name, LibMTL.Milliseconds(steps[i].Name, column, at) / milliseconds);
                 }
             }
-        }
-
-        foreach (var (name, cells) in rows)
-        {
-            table.Add(name, [.. cells]);
         }
 
         table.Print($"{shape.Name}, {(at == BalanceAt.SharedParameters ? "gradients at the shared parameters" : "gradients at the representation")}");
@@ -91,7 +84,6 @@ internal sealed class Table(bool isShort)
     private void Solvers()
     {
         var table = new MarkdownTable(["", .. ((int[])[3, 10, 40]).SelectMany(k => (string[])[$"{k} tasks: µs", "% of the step"])]);
-        Dictionary<string, List<double?>> rows = [];
         foreach (var tasks in (int[])[3, 10, 40])
         {
             using var workload = new Workload(Shape.Dense, tasks);
@@ -101,14 +93,8 @@ internal sealed class Table(bool isShort)
                 workload.Backward(balancer, BalanceAt.SharedParameters);
                 var gramian = balancer.LastGramian!;
                 var times = Interleaved.Time([() => balancer.Weigh(gramian), workload.Step(balancer)], Math.Min(rounds, 5), slice);
-                var cells = rows.TryGetValue(balancer.GetName(), out var known) ? known : rows[balancer.GetName()] = [];
-                cells.AddRange([1000 * Interleaved.Median(times[0]), 100 * Interleaved.Ratio(times[0], times[1])]);
+                table.Add(balancer.GetName(), 1000 * Interleaved.Median(times[0]), 100 * Interleaved.Ratio(times[0], times[1]));
             }
-        }
-
-        foreach (var (name, cells) in rows)
-        {
-            table.Add(name, [.. cells]);
         }
 
         table.Print("The solver: weights from the Gramian");
@@ -118,7 +104,6 @@ internal sealed class Table(bool isShort)
     private void Parts()
     {
         var table = new MarkdownTable(["", .. TaskCounts.SelectMany(k => (string[])[$"{k} tasks: µs", "% of least"])]);
-        Dictionary<string, List<double?>> rows = [];
         foreach (var tasks in TaskCounts)
         {
             using var workload = new Workload(Shape.Dense, tasks);
@@ -142,8 +127,7 @@ internal sealed class Table(bool isShort)
             var times = Interleaved.Time([.. parts.Select(p => p.Part)], rounds, slice);
             for (var i = 0; i < parts.Length; i++)
             {
-                var cells = rows.TryGetValue(parts[i].Name, out var known) ? known : rows[parts[i].Name] = [];
-                cells.AddRange([1000 * Interleaved.Median(times[i]), 100 * Interleaved.Ratio(times[i], times[0])]);
+                table.Add(parts[i].Name, 1000 * Interleaved.Median(times[i]), 100 * Interleaved.Ratio(times[i], times[0]));
             }
 
             void CopyRows()
@@ -159,11 +143,6 @@ internal sealed class Table(bool isShort)
             }
         }
 
-        foreach (var (name, cells) in rows)
-        {
-            table.Add(name, [.. cells]);
-        }
-
         table.Print("The parts of a step, dense 64-256-256");
     }
 
@@ -171,7 +150,6 @@ internal sealed class Table(bool isShort)
     private void Options()
     {
         var table = new MarkdownTable(["", .. TaskCounts.SelectMany(k => (string[])[$"{k} tasks: ms", "× plain", "× least"])]);
-        Dictionary<string, List<double?>> rows = [];
         foreach (var tasks in TaskCounts)
         {
             using var workload = new Workload(Shape.Dense, tasks);
@@ -191,14 +169,8 @@ internal sealed class Table(bool isShort)
             var times = Interleaved.Time([.. steps.Select(s => s.Step)], rounds, slice);
             for (var i = 0; i < steps.Length; i++)
             {
-                var cells = rows.TryGetValue(steps[i].Name, out var known) ? known : rows[steps[i].Name] = [];
-                cells.AddRange([Interleaved.Median(times[i]), Interleaved.Ratio(times[i], times[0]), Interleaved.Ratio(times[i], times[1])]);
+                table.Add(steps[i].Name, Interleaved.Median(times[i]), Interleaved.Ratio(times[i], times[0]), Interleaved.Ratio(times[i], times[1]));
             }
-        }
-
-        foreach (var (name, cells) in rows)
-        {
-            table.Add(name, [.. cells]);
         }
 
         table.Print("Options, dense 64-256-256");

@@ -174,24 +174,21 @@ internal static class RowProducts
             }
 
             var values = Values;
-            var isFloat = matrix.dtype == ScalarType.Float32;
-            var floats = isInPlace && isFloat ? HostValues.Direct<float>(matrix) : [];
-            var doubles = isInPlace && !isFloat ? HostValues.Direct<double>(matrix) : [];
-            var others = isInPlace ? [] : HostValues.Of(matrix.narrow(1, start, width));
+            var isFloat = isInPlace && matrix.dtype == ScalarType.Float32;
+            ReadOnlySpan<float> floats = isFloat ? HostValues.Direct<float>(matrix) : [];
+            ReadOnlySpan<double> doubles = isFloat ? [] : isInPlace ? HostValues.Direct<double>(matrix) : HostValues.Of(matrix.narrow(1, start, width));
+            var (stride, first) = isInPlace ? (length, start) : (width, 0);
             for (var i = 0; i < rows; i++)
             {
                 var row = values.Slice(i * columns, columns);
-                if (!isInPlace)
+                var at = (int)((i * stride) + first);
+                if (isFloat)
                 {
-                    others.AsSpan(i * width, width).CopyTo(row);
-                }
-                else if (isFloat)
-                {
-                    Widen(floats.Slice((int)((i * length) + start), width), row);
+                    Widen(floats.Slice(at, width), row);
                 }
                 else
                 {
-                    doubles.Slice((int)((i * length) + start), width).CopyTo(row);
+                    doubles.Slice(at, width).CopyTo(row);
                 }
 
                 row[width..].Clear();

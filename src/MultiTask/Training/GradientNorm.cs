@@ -17,7 +17,7 @@ internal static class GradientNorm
 
         """);
 
-    /// <summary>The norm; not finite only where an entry is not.</summary>
+    /// <summary>The norm; not finite where an entry is not, or where the norm leaves the range of float64.</summary>
     public static double Of(IEnumerable<Tensor> gradients)
     {
         using var scope = NewDisposeScope();

@@ -68,29 +68,11 @@ public sealed class OddModelsTests : IDisposable
 
     [Theory]
     [MemberData(nameof(All))]
-    public void Balances_at_the_parameters(string odd, string method)
-    {
-        foreach (var dtype in Types)
-        {
-            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
-            found.Balance(Whole);
-            PlainWay.AtParameters(expected.Method, expected.Model, Whole);
-            found.ShouldHaveGradientsOf(expected);
-        }
-    }
+    public void Balances_at_the_parameters(string odd, string method) => SameGradients(odd, method, run => run.Balance(Whole), plain => plain.BalancePlainly(Whole));
 
     [Theory]
     [MemberData(nameof(All))]
-    public void Balances_at_the_representation(string odd, string method)
-    {
-        foreach (var dtype in Types)
-        {
-            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
-            found.BalanceAtRepresentation();
-            PlainWay.AtRepresentation(expected.Method, expected.Model);
-            found.ShouldHaveGradientsOf(expected);
-        }
-    }
+    public void Balances_at_the_representation(string odd, string method) => SameGradients(odd, method, run => run.BalanceAtRepresentation(), plain => PlainWay.AtRepresentation(plain.Method, plain.Model));
 
     /// <summary>What is there was left by an ordinary backward pass.</summary>
     /// <remarks>That of an embedding may be sparse, and the gradient rungs failed to add to it.</remarks>
@@ -98,29 +80,18 @@ public sealed class OddModelsTests : IDisposable
     [MemberData(nameof(All))]
     public void Adds_to_what_is_there(string odd, string method)
     {
-        foreach (var dtype in Types)
+        SameGradients(odd, method, run => Added(run).Balance(Whole), plain => Added(plain).BalancePlainly(Whole));
+
+        static Run Added(Run run)
         {
-            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
-            found.Model.Losses(..).Values[0].backward();
-            expected.Model.Losses(..).Values[0].backward();
-            found.Balance(Whole);
-            PlainWay.AtParameters(expected.Method, expected.Model, Whole);
-            found.ShouldHaveGradientsOf(expected);
+            run.Model.Losses(..).Values[0].backward();
+            return run;
         }
     }
 
     [Theory]
     [MemberData(nameof(All))]
-    public void Balances_two_micro_batches(string odd, string method)
-    {
-        foreach (var dtype in Types)
-        {
-            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
-            found.Balance(Parts);
-            PlainWay.AtParameters(expected.Method, expected.Model, Parts);
-            found.ShouldHaveGradientsOf(expected);
-        }
-    }
+    public void Balances_two_micro_batches(string odd, string method) => SameGradients(odd, method, run => run.Balance(Parts), plain => plain.BalancePlainly(Parts));
 
     [Theory]
     [MemberData(nameof(All))]
@@ -134,7 +105,7 @@ public sealed class OddModelsTests : IDisposable
             fast.zero_grad();
             plain.zero_grad();
             found.Balance(Whole);
-            PlainWay.AtParameters(expected.Method, expected.Model, Whole);
+            expected.BalancePlainly(Whole);
             fast.step();
             plain.step();
         }
@@ -162,6 +133,17 @@ public sealed class OddModelsTests : IDisposable
         }
     }
 
+    private static void SameGradients(string odd, string method, Action<Run> balance, Action<Run> plainly)
+    {
+        foreach (var dtype in Types)
+        {
+            var (found, expected) = (new Run(odd, method, dtype), new Run(odd, method, dtype));
+            balance(found);
+            plainly(expected);
+            found.ShouldHaveGradientsOf(expected);
+        }
+    }
+
     /// <summary>A model of its own and a method of its own, alike in every run.</summary>
     private sealed class Run
     {
@@ -184,6 +166,8 @@ public sealed class OddModelsTests : IDisposable
         public void Balance((Range Rows, double Share)[] parts) => Method.Backward(
             parts.Select(part => new MicroBatchLosses(Model.Losses(part.Rows), TaskMap.Create(Model.Tasks.Select(task => (task, part.Share))))),
             Model.Shared);
+
+        public void BalancePlainly((Range Rows, double Share)[] parts) => PlainWay.AtParameters(Method, Model, parts);
 
         public void BalanceAtRepresentation()
         {
