@@ -298,9 +298,20 @@ public abstract class LearningTask
     /// <summary>The metrics to judge by: the task's own, or the kind's.</summary>
     internal IReadOnlyList<Metric> FreshMetrics() => Metrics?.Invoke() ?? CreateMetrics();
 
+    /// <summary>The plain mean over labels that are all present, where it takes no row of labels; <c>null</c>, the default, where it does.</summary>
+    /// <param name="output">The aligned outputs.</param>
+    /// <param name="target">The aligned labels, at least one.</param>
+    private protected virtual Tensor? LossOfAll(Tensor output, Tensor target) => null;
+
     private Tensor? MeanLoss(Tensor output, Tensor target, Tensor? weights)
     {
-        var labels = PresentLabels.Of(output, target, Present(target));
+        var present = Present(target);
+        if (present is null && weights is null && target.numel() > 0 && LossOfAll(output, target) is { } mean)
+        {
+            return mean;
+        }
+
+        var labels = PresentLabels.Of(output, target, present);
         if (labels.Count == 0)
         {
             return null;

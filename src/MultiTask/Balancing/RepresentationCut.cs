@@ -34,7 +34,7 @@ internal sealed class RepresentationCut
 
         var z = origin.For(task);
         leaf ??= zeros_like(z).detach().requires_grad_();
-        if (!leaf.shape.AsSpan().SequenceEqual(z.shape) || leaf.dtype != z.dtype)
+        if (!Shape.Same(leaf, z) || leaf.dtype != z.dtype)
         {
             throw new ArgumentException(
                 $"Balancing at the representation needs representations of one shape and type. Found {leaf.dtype} {Shape.Of(leaf)} for {TaskNames.List(own.Keys)} " +

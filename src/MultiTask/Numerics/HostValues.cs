@@ -14,8 +14,13 @@ internal static class HostValues
             return [];
         }
 
-        using var scope = NewDisposeScope();
         var tensors = scalars.Values;
+        if (tensors.All(t => t.device_type == DeviceType.CPU))
+        {
+            return scalars.Map((_, scalar) => Of(scalar)[0]); // less than one native call for each
+        }
+
+        using var scope = NewDisposeScope();
         var dtype = tensors[0].dtype;
         var alike = tensors.All(t => t.dtype == dtype);
         using var off = no_grad();
@@ -26,15 +31,26 @@ internal static class HostValues
 
     public static double[] Of(Tensor tensor)
     {
-        if (tensor.dtype == ScalarType.Float64 && IsDirect(tensor))
+        if (tensor.dtype is ScalarType.Float32 or ScalarType.Float64 && IsDirect(tensor))
         {
-            var values = Direct<double>(tensor).ToArray();
+            double[] values = tensor.dtype == ScalarType.Float64 ? [.. Direct<double>(tensor)] : Widened(Direct<float>(tensor));
             GC.KeepAlive(tensor);
             return values;
         }
 
         using var scope = NewDisposeScope();
         return Direct<double>(tensor.detach().cpu().to(ScalarType.Float64).contiguous()).ToArray();
+    }
+
+    private static double[] Widened(ReadOnlySpan<float> values)
+    {
+        var wide = new double[values.Length];
+        for (var i = 0; i < wide.Length; i++)
+        {
+            wide[i] = values[i];
+        }
+
+        return wide;
     }
 
     /// <summary>Whether the values can be read where they are.</summary>

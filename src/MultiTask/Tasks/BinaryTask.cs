@@ -40,7 +40,7 @@ public sealed class BinaryTask : LearningTask
             throw Mismatch(YesNo.Expected, $"{target.dtype}");
         }
 
-        var one = output.dim() == 1 || (output.dim() == 2 && output.shape[1] == 1);
+        var one = output.dim() == 1 || (output.dim() == 2 && output.size(1) == 1);
         return one && LabelShape.TryMatch(output, target, out var answers)
             ? (answers, target)
             : throw Mismatch(
@@ -60,5 +60,9 @@ public sealed class BinaryTask : LearningTask
 
     /// <inheritdoc/>
     protected override Tensor LabelLosses(PresentLabels labels, nn.Reduction reduction) =>
-        YesNo.Losses(labels, positiveWeight?.Like(labels.Output), reduction);
+        YesNo.Losses(labels.Output, labels.Target, positiveWeight?.Like(labels.Output), reduction);
+
+    /// <inheritdoc/>
+    private protected override Tensor LossOfAll(Tensor output, Tensor target) =>
+        YesNo.Losses(output, target, positiveWeight?.Like(output), nn.Reduction.Mean);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using MultiTask.Diagnostics;
 using static TorchSharp.torch;
 
 namespace MultiTask.Tasks;
@@ -13,10 +14,9 @@ internal static class LabelShape
     /// <returns>Whether the shapes fit.</returns>
     public static bool TryMatch(Tensor output, Tensor target, [NotNullWhen(true)] out Tensor? answers)
     {
-        var (have, want) = (output.shape, target.shape);
-        answers = want.Length == 0 ? null
-            : have.AsSpan().SequenceEqual(want) ? output
-            : IsColumnOf(have, want) || IsColumnOf(want, have) ? output.reshape(want)
+        answers = target.dim() == 0 ? null
+            : Shape.Same(output, target) ? output
+            : IsColumnOf(output.shape, target.shape) || IsColumnOf(target.shape, output.shape) ? output.reshape(target.shape)
             : null;
         return answers is not null;
     }

@@ -42,7 +42,7 @@ public sealed class MultiLabelTask : LearningTask
             throw Mismatch(YesNo.Expected, $"{target.dtype}");
         }
 
-        if (output.dim() != 2 || !output.shape.AsSpan().SequenceEqual(target.shape))
+        if (output.dim() != 2 || !Shape.Same(output, target))
         {
             throw Mismatch("output and targets should have the same shape [n, L]", $"output {Shape.Of(output)} and targets {Shape.Of(target)}");
         }
@@ -64,5 +64,9 @@ public sealed class MultiLabelTask : LearningTask
 
     /// <inheritdoc/>
     protected override Tensor LabelLosses(PresentLabels labels, nn.Reduction reduction) =>
-        YesNo.Losses(labels, positiveWeights is null ? null : labels.Spread(positiveWeights.Like(labels.Output)), reduction);
+        YesNo.Losses(labels.Output, labels.Target, positiveWeights is null ? null : labels.Spread(positiveWeights.Like(labels.Output)), reduction);
+
+    /// <inheritdoc/>
+    private protected override Tensor LossOfAll(Tensor output, Tensor target) =>
+        YesNo.Losses(output, target, positiveWeights?.Like(output), nn.Reduction.Mean);
 }

@@ -58,4 +58,7 @@ public sealed class RegressionTask : LearningTask
     /// <inheritdoc/>
     protected override Tensor LabelLosses(PresentLabels labels, nn.Reduction reduction) =>
         ErrorLoss.Of(labels.Output, labels.Target, reduction);
+
+    /// <inheritdoc/>
+    private protected override Tensor LossOfAll(Tensor output, Tensor target) => ErrorLoss.Of(output, target, nn.Reduction.Mean);
 }

@@ -16,7 +16,6 @@ internal static class YesNo
         : target.lt(0).logical_or_(target.gt(1)).logical_and_(MissingLabels.Present(target));
 
     /// <summary>Binary cross entropy.</summary>
-    public static Tensor Losses(PresentLabels labels, Tensor? positiveWeights, nn.Reduction reduction) =>
-        nn.functional.binary_cross_entropy_with_logits(
-            labels.Output, labels.Target.to_type(labels.Output.dtype), reduction: reduction, pos_weights: positiveWeights);
+    public static Tensor Losses(Tensor output, Tensor target, Tensor? positiveWeights, nn.Reduction reduction) =>
+        nn.functional.binary_cross_entropy_with_logits(output, target.to_type(output.dtype), reduction: reduction, pos_weights: positiveWeights);
 }
