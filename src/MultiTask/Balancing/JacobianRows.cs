@@ -143,7 +143,7 @@ internal sealed class JacobianRows
             }
 
             var leaf = leaves[k];
-            var part = parts[k].view(leaf.shape);
+            var part = parts[k].view_as(leaf);
             part = leaf.dtype == part.dtype ? part : part.to(leaf.dtype);
             if (leaf.grad is { is_sparse: false } present)
             {

@@ -11,59 +11,106 @@ namespace MultiTask.Numerics;
 /// gradients that nearly cancel is all rounding.
 /// </summary>
 /// <remarks>
-/// On the CPU the products are made here, of three rows with three at a time and of A Aᵀ for one triangle only. Of few long
-/// rows this takes half of the time that torch's product takes, and slices stay in the cache (docs/performance.md).
+/// On the CPU the products are made here, of three rows with three at a time and of A Aᵀ for one triangle only, on as many threads
+/// as torch has. It takes about as long as torch's product in float32 (docs/performance.md).
 /// </remarks>
 internal static class RowProducts
 {
     private const int Tile = 3;
-    private const int Columns = 2040; // tiles stay in the cache; no power of two, or their rows would take each other's places there
+    private const int Columns = 1016; // three rows stay in the first cache; no power of two, or they would take each other's places there
+    private const int Entries = 30_000; // of all rows: they stay in the second cache
+    private const long ProductsOfThread = 1 << 22; // a fifth of a millisecond; for fewer a thread is not worth its while
     private const int EntriesCopied = 1 << 17; // of what has to be copied first
     private const int EntriesElsewhere = 1 << 22; // on other devices: few calls, of 32 MB
 
     /// <param name="a">A matrix, <c>[m, n]</c>.</param>
     /// <param name="b">A matrix of the same shape, on the same device.</param>
     /// <returns>aᵢ · bⱼ, m × m; symmetric to the last bit where <paramref name="b"/> is <paramref name="a"/>.</returns>
-    public static double[,] Of(Tensor a, Tensor b)
+    public static double[,] Of(Tensor a, Tensor b) => Of(a, b, get_num_threads());
+
+    /// <param name="a">A matrix.</param>
+    /// <param name="b">Another, or the same.</param>
+    /// <param name="threads">How many threads there may be, where they are worth their while.</param>
+    internal static double[,] Of(Tensor a, Tensor b, int threads)
     {
         using var scope = NewDisposeScope();
-        var n = a.shape[1];
-        var products = new double[a.shape[0], a.shape[0]];
         var symmetric = ReferenceEquals(a, b);
         var onHost = a.device_type is DeviceType.CPU or DeviceType.MPS; // MPS has no float64
-        var entries = !onHost ? EntriesElsewhere : Slices.IsInPlace(a) && Slices.IsInPlace(b) ? 0 : EntriesCopied;
-        var columns = Padded(Math.Max(Columns, entries / (int)a.shape[0]), Vector<double>.Count);
-        var left = new Slices(a, columns, onHost);
-        var right = symmetric ? left : new Slices(b, columns, onHost);
-        for (var start = 0L; start < n; start += columns)
-        {
-            using var step = NewDisposeScope();
-            left.Read(start);
-            if (!symmetric)
-            {
-                right.Read(start);
-            }
-
-            if (onHost)
-            {
-                AddTiles(products, left.Values, right.Values, columns, symmetric);
-            }
-            else
-            {
-                AddAll(products, HostValues.Of(left.Rows.matmul(right.Rows.t())));
-            }
-        }
-
+        var products = onHost ? OnHost(a, b, symmetric, threads) : OnDevice(a.detach(), b.detach(), symmetric);
         return symmetric ? Mirrored(products) : products;
     }
 
-    private static void AddAll(double[,] products, double[] more)
+    private static double[,] OnDevice(Tensor a, Tensor b, bool symmetric)
     {
-        var flat = MemoryMarshal.CreateSpan(ref products[0, 0], products.Length);
-        for (var i = 0; i < flat.Length; i++)
+        var m = a.shape[0];
+        var sum = zeros([m, m], ScalarType.Float64, a.device);
+        var columns = Math.Max(1, EntriesElsewhere / m);
+        for (var start = 0L; start < a.shape[1]; start += columns)
         {
-            flat[i] += more[i];
+            using var step = NewDisposeScope();
+            var left = Slice(a);
+            sum.add_(left.matmul((symmetric ? left : Slice(b)).t()));
+
+            Tensor Slice(Tensor matrix) => matrix.narrow(1, start, Math.Min(columns, matrix.shape[1] - start)).to(ScalarType.Float64);
         }
+
+        var products = new double[m, m];
+        HostValues.Of(sum).CopyTo(MemoryMarshal.CreateSpan(ref products[0, 0], products.Length));
+        return products;
+    }
+
+    private static double[,] OnHost(Tensor a, Tensor b, bool symmetric, int threads)
+    {
+        var (m, n) = ((int)a.shape[0], a.shape[1]);
+        var isInPlace = Slices.IsInPlace(a) && Slices.IsInPlace(b);
+        var columns = Padded(Math.Max(1, isInPlace ? Math.Min(Columns, Entries / m) : EntriesCopied / m), Vector<double>.Count);
+        var parts = new Vector<double>[isInPlace ? (int)Math.Clamp(n * m * m / ProductsOfThread, 1, threads) : 1][];
+        if (parts.Length == 1)
+        {
+            AddPart(0);
+        }
+        else
+        {
+            Parallel.For(0, parts.Length, AddPart);
+        }
+
+        return Gathered(parts, m);
+
+        void AddPart(int part)
+        {
+            using var scope = NewDisposeScope();
+            var end = n * (part + 1) / parts.Length;
+            var left = new Slices(a, columns, end);
+            var right = symmetric ? left : new Slices(b, columns, end);
+            parts[part] = new Vector<double>[Padded(m, Tile) * Padded(m, Tile)];
+            for (var start = n * part / parts.Length; start < end; start += columns)
+            {
+                left.Read(start);
+                if (!symmetric)
+                {
+                    right.Read(start);
+                }
+
+                AddTiles(parts[part], left, right, symmetric);
+            }
+        }
+    }
+
+    private static double[,] Gathered(Vector<double>[][] parts, int m)
+    {
+        var products = new double[m, m];
+        var tiles = Padded(m, Tile) / Tile;
+        for (var i = 0; i < m; i++)
+        {
+            for (var j = 0; j < m; j++)
+            {
+                var tile = (i / Tile * tiles) + (j / Tile);
+                var at = (tile * Tile * Tile) + (i % Tile * Tile) + (j % Tile);
+                products[i, j] = parts.Sum(sums => Vector.Sum(sums[at]));
+            }
+        }
+
+        return products;
     }
 
     private static double[,] Mirrored(double[,] upper)
@@ -79,34 +126,39 @@ internal static class RowProducts
         return upper;
     }
 
-    private static void AddTiles(double[,] products, ReadOnlySpan<double> a, ReadOnlySpan<double> b, int columns, bool upperOnly)
+    private static void AddTiles(Span<Vector<double>> sums, Slices a, Slices b, bool symmetric)
     {
-        var m = products.GetLength(0);
-        Span<double> tile = stackalloc double[Tile * Tile];
-        for (var i = 0; i < m; i += Tile)
+        var left = a.Values;
+        var right = b.Values;
+        var tiles = a.Tiles;
+        var length = Tile * a.Columns;
+        for (var i = 0; i < tiles; i++)
         {
-            for (var j = upperOnly ? i : 0; j < m; j += Tile)
+            for (var j = symmetric ? i : 0; j < tiles; j++)
             {
-                Multiply(a.Slice(i * columns, Tile * columns), b.Slice(j * columns, Tile * columns), columns, tile);
-                for (var k = 0; k < tile.Length; k++)
+                var tile = sums.Slice(((i * tiles) + j) * Tile * Tile, Tile * Tile);
+                if (symmetric && i == j)
                 {
-                    if (i + (k / Tile) < m && j + (k % Tile) < m)
-                    {
-                        products[i + (k / Tile), j + (k % Tile)] += tile[k];
-                    }
+                    AddUpper(left.Slice(i * length, length), a.Columns, tile);
+                }
+                else
+                {
+                    Add(left.Slice(i * length, length), right.Slice(j * length, length), a.Columns, tile);
                 }
             }
         }
     }
 
-    /// <summary>The nine products of three rows with three: one load serves three of them.</summary>
+    /// <summary>The nine products of three rows with three, as sums of whole vectors: one load serves three of them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply(ReadOnlySpan<double> a, ReadOnlySpan<double> b, int columns, Span<double> tile)
+    private static void Add(ReadOnlySpan<double> a, ReadOnlySpan<double> b, int columns, Span<Vector<double>> tile)
     {
         ref var x = ref MemoryMarshal.GetReference(a);
         ref var y = ref MemoryMarshal.GetReference(b);
         var (second, third) = ((nuint)columns, 2 * (nuint)columns);
-        Vector<double> s00 = default, s01 = default, s02 = default, s10 = default, s11 = default, s12 = default, s20 = default, s21 = default, s22 = default;
+        var (s00, s01, s02) = (tile[0], tile[1], tile[2]);
+        var (s10, s11, s12) = (tile[3], tile[4], tile[5]);
+        var (s20, s21, s22) = (tile[6], tile[7], tile[8]);
         for (nuint c = 0; c < (nuint)columns; c += (nuint)Vector<double>.Count)
         {
             var y0 = Vector.LoadUnsafe(ref y, c);
@@ -126,73 +178,107 @@ internal static class RowProducts
             s22 = Vector.MultiplyAddEstimate(x2, y2, s22);
         }
 
-        (tile[0], tile[1], tile[2]) = (Vector.Sum(s00), Vector.Sum(s01), Vector.Sum(s02));
-        (tile[3], tile[4], tile[5]) = (Vector.Sum(s10), Vector.Sum(s11), Vector.Sum(s12));
-        (tile[6], tile[7], tile[8]) = (Vector.Sum(s20), Vector.Sum(s21), Vector.Sum(s22));
+        (tile[0], tile[1], tile[2]) = (s00, s01, s02);
+        (tile[3], tile[4], tile[5]) = (s10, s11, s12);
+        (tile[6], tile[7], tile[8]) = (s20, s21, s22);
+    }
+
+    /// <summary>The six products of three rows with themselves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddUpper(ReadOnlySpan<double> a, int columns, Span<Vector<double>> tile)
+    {
+        ref var x = ref MemoryMarshal.GetReference(a);
+        var (second, third) = ((nuint)columns, 2 * (nuint)columns);
+        var (s00, s01, s02, s11, s12, s22) = (tile[0], tile[1], tile[2], tile[4], tile[5], tile[8]);
+        for (nuint c = 0; c < (nuint)columns; c += (nuint)Vector<double>.Count)
+        {
+            var x0 = Vector.LoadUnsafe(ref x, c);
+            var x1 = Vector.LoadUnsafe(ref x, second + c);
+            var x2 = Vector.LoadUnsafe(ref x, third + c);
+            s00 = Vector.MultiplyAddEstimate(x0, x0, s00);
+            s01 = Vector.MultiplyAddEstimate(x0, x1, s01);
+            s02 = Vector.MultiplyAddEstimate(x0, x2, s02);
+            s11 = Vector.MultiplyAddEstimate(x1, x1, s11);
+            s12 = Vector.MultiplyAddEstimate(x1, x2, s12);
+            s22 = Vector.MultiplyAddEstimate(x2, x2, s22);
+        }
+
+        (tile[0], tile[1], tile[2], tile[4], tile[5], tile[8]) = (s00, s01, s02, s11, s12, s22);
     }
 
     private static int Padded(int length, int multiple) => (length + multiple - 1) / multiple * multiple;
 
     /// <summary>Some columns of a matrix at a time, in float64, with zeros beside them: rows to whole tiles, columns to the width of a slice.</summary>
-    private sealed class Slices
+    private readonly ref struct Slices
     {
         private readonly Tensor matrix;
         private readonly int rows;
         private readonly long length;
-        private readonly int columns;
-        private readonly bool onHost;
+        private readonly long end;
         private readonly bool isInPlace;
-        private readonly Tensor padded; // torch's memory begins where a vector may begin; arrays do not
+        private readonly ReadOnlySpan<float> floats; // asked for once: to ask costs a native call
+        private readonly ReadOnlySpan<double> doubles;
 
-        public Slices(Tensor matrix, int columns, bool onHost)
+        /// <param name="matrix">The matrix.</param>
+        /// <param name="columns">How many columns there are in a slice.</param>
+        /// <param name="end">Where the last slice ends.</param>
+        public Slices(Tensor matrix, int columns, long end)
         {
             this.matrix = matrix.detach();
-            this.columns = columns;
-            this.onHost = onHost;
-            (rows, length) = ((int)matrix.shape[0], matrix.shape[1]);
+            (rows, length, this.end, Columns) = ((int)matrix.shape[0], matrix.shape[1], end, columns);
             isInPlace = IsInPlace(matrix);
-            padded = zeros(onHost ? Padded(rows, Tile) * columns : 0, ScalarType.Float64);
-            Rows = matrix;
+            floats = isInPlace && matrix.dtype == ScalarType.Float32 ? HostValues.Direct<float>(matrix) : [];
+            doubles = isInPlace && matrix.dtype == ScalarType.Float64 ? HostValues.Direct<double>(matrix) : [];
+            Values = HostValues.Direct<double>(zeros(Padded(rows, Tile) * columns, ScalarType.Float64)); // begins where a vector may begin; an array does not
         }
 
-        /// <summary>The slice, where it is not on the host.</summary>
-        public Tensor Rows { get; private set; }
+        /// <summary>How many columns there are in a slice, to whole vectors.</summary>
+        public int Columns { get; }
+
+        /// <summary>How many tiles there are, one below the other.</summary>
+        public int Tiles => Padded(rows, Tile) / Tile;
 
         /// <summary>The slice, padded.</summary>
-        public Span<double> Values => HostValues.Direct<double>(padded);
+        public Span<double> Values { get; }
 
         /// <summary>Whether the entries can be read where they are.</summary>
         public static bool IsInPlace(Tensor matrix) => matrix.dtype is ScalarType.Float32 or ScalarType.Float64 && HostValues.IsDirect(matrix);
 
         public void Read(long start)
         {
-            var width = (int)Math.Min(columns, length - start);
-            if (!onHost)
+            var width = (int)Math.Min(Columns, end - start);
+            if (!isInPlace)
             {
-                Rows = matrix.narrow(1, start, width).to(ScalarType.Float64);
-                return;
+                using var scope = NewDisposeScope();
+                Fill(HostValues.Of(matrix.narrow(1, start, width)), start: 0, stride: width, width);
             }
+            else if (floats.IsEmpty)
+            {
+                Fill(doubles, start, length, width);
+            }
+            else
+            {
+                for (var i = 0; i < rows; i++)
+                {
+                    Widen(floats.Slice((int)((i * length) + start), width), Row(i, width));
+                }
+            }
+        }
 
-            var values = Values;
-            var isFloat = isInPlace && matrix.dtype == ScalarType.Float32;
-            ReadOnlySpan<float> floats = isFloat ? HostValues.Direct<float>(matrix) : [];
-            ReadOnlySpan<double> doubles = isFloat ? [] : isInPlace ? HostValues.Direct<double>(matrix) : HostValues.Of(matrix.narrow(1, start, width));
-            var (stride, first) = isInPlace ? (length, start) : (width, 0);
+        private void Fill(ReadOnlySpan<double> from, long start, long stride, int width)
+        {
             for (var i = 0; i < rows; i++)
             {
-                var row = values.Slice(i * columns, columns);
-                var at = (int)((i * stride) + first);
-                if (isFloat)
-                {
-                    Widen(floats.Slice(at, width), row);
-                }
-                else
-                {
-                    doubles.Slice(at, width).CopyTo(row);
-                }
-
-                row[width..].Clear();
+                from.Slice((int)((i * stride) + start), width).CopyTo(Row(i, width));
             }
+        }
+
+        /// <summary>A row of the slice; what is beyond its width is zero.</summary>
+        private Span<double> Row(int i, int width)
+        {
+            var row = Values.Slice(i * Columns, Columns);
+            row[width..].Clear();
+            return row;
         }
 
         private static void Widen(ReadOnlySpan<float> from, Span<double> to)

@@ -42,14 +42,17 @@ public sealed class RowProductsTests
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(5);
-        foreach (var rows in new[] { 1, 2, 3, 4, 7, 40 })
+        foreach (var rows in new[] { 1, 2, 3, 4, 7, 40 }) // the last with more threads than one
         {
-            foreach (var columns in new[] { 1, 3, 4, 9, 2039, 2040, 2041, 4085, 44001 })
+            foreach (var columns in new[] { 1, 3, 4, 9, 751, 752, 753, 1015, 1016, 1017, 4085, 44001 })
             {
                 using var inner = NewDisposeScope();
                 var (a, b) = (Draw(rows, columns), Draw(rows, columns));
-                Same(RowProducts.Of(a, b), a, b);
-                Same(RowProducts.Of(a, a), a, a);
+                foreach (var threads in new[] { 1, 3 })
+                {
+                    Same(RowProducts.Of(a, b, threads), a, b);
+                    Same(RowProducts.Of(a, a, threads), a, a);
+                }
             }
         }
 
