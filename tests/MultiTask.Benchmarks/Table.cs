@@ -21,6 +21,7 @@ internal sealed class Table(bool isShort)
     public void Print()
     {
         set_num_threads(1);
+        KeepFreedMemory();
         Methods(Shape.Dense, TaskCounts, BalanceAt.SharedParameters, Types());
         Methods(Shape.Dense, TaskCounts, BalanceAt.Representation, [.. Types().Where(IsGradientMethod)]);
         Solvers();
@@ -33,6 +34,12 @@ internal sealed class Table(bool isShort)
         Methods(Shape.Large, [3], BalanceAt.SharedParameters, few);
         Threads(few);
     }
+
+    /// <summary>
+    /// As a program that has read data: where glibc has seen a large block freed, it no longer gives memory back to the system after
+    /// each step, to get it anew in the next.
+    /// </summary>
+    private static void KeepFreedMemory() => zeros(6L << 20).Dispose();
 
     private Type[] Types() => [.. Concrete.TypesOf<Balancer>().Where(type => !isShort || Array.IndexOf(["EqualWeights", "FAMO", "UPGrad", "GradNorm"], type.Name) >= 0)];
 
@@ -165,6 +172,12 @@ internal sealed class Table(bool isShort)
                 ("UPGrad, in the least memory", workload.Step(new UPGrad { MemoryBudget = 1 })),
                 ("FAMO", workload.Step(new FAMO(workload.Names))),
                 ("FAMO, amortized", workload.Step(new FAMO(workload.Names, amortized: true))),
+                ("UncertaintyWeighting", workload.Step(workload.Balancer(typeof(UncertaintyWeighting)))),
+                ("plain, FusedAdam", workload.PlainStep(fused: true)),
+                ("EqualWeights, FusedAdam", workload.Step(new EqualWeights(), fused: true)),
+                ("UPGrad, FusedAdam", workload.Step(new UPGrad(), fused: true)),
+                ("FAMO, FusedAdam", workload.Step(new FAMO(workload.Names), fused: true)),
+                ("UncertaintyWeighting, FusedAdam", workload.Step(workload.Balancer(typeof(UncertaintyWeighting)), fused: true)),
             ];
             var times = Interleaved.Time([.. steps.Select(s => s.Step)], rounds, slice);
             for (var i = 0; i < steps.Length; i++)

@@ -1,5 +1,6 @@
 using MultiTask.Data;
 using MultiTask.Sharing;
+using MultiTask.Training;
 using MultiTask.Tests.Contracts;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -39,9 +40,9 @@ internal sealed class Workload : IDisposable
     public IReadOnlyList<Parameter> LastLayer => [.. Shared.TakeLast(2)];
 
     /// <summary>A whole step, in a loop by hand that has a balancer in it.</summary>
-    public Action Step(Balancer balancer, BalanceAt at = BalanceAt.SharedParameters, IReadOnlyList<Parameter>? shared = null)
+    public Action Step(Balancer balancer, BalanceAt at = BalanceAt.SharedParameters, IReadOnlyList<Parameter>? shared = null, bool fused = false)
     {
-        var optimizer = optim.Adam(Parameters(balancer), 1e-3);
+        var optimizer = Adam(balancer, fused);
         return () =>
         {
             using var step = NewDisposeScope();
@@ -53,9 +54,9 @@ internal sealed class Workload : IDisposable
     }
 
     /// <summary>A step with <c>loss.backward()</c> and nothing of the library but its modules.</summary>
-    public Action PlainStep()
+    public Action PlainStep(bool fused = false)
     {
-        var optimizer = optim.Adam(Parameters(null), 1e-3);
+        var optimizer = Adam(null, fused);
         var (trunk, heads) = ByHand();
         return () =>
         {
@@ -69,7 +70,7 @@ internal sealed class Workload : IDisposable
     /// <summary>The least that any gradient method has to call: forward, a backward pass through the trunk for each task, the optimizer.</summary>
     public Action LeastOfGradients()
     {
-        var optimizer = optim.Adam(Parameters(null), 1e-3);
+        var optimizer = Adam(null, fused: false);
         var (trunk, heads) = ByHand();
         return () =>
         {
@@ -165,6 +166,9 @@ internal sealed class Workload : IDisposable
         Model.Dispose();
         scope.Dispose();
     }
+
+    private optim.Optimizer Adam(Balancer? balancer, bool fused) =>
+        fused ? new FusedAdam(Parameters(balancer), 1e-3) : optim.Adam(Parameters(balancer), 1e-3);
 
     private Parameter[] Parameters(Balancer? balancer) => [.. Model.parameters().Concat(balancer?.parameters() ?? [])];
 

@@ -2,6 +2,7 @@ using FluentAssertions;
 using MultiTask.Balancing;
 using MultiTask.Tests.Contracts;
 using MultiTask.Tests.Fixtures;
+using static TorchSharp.torch;
 
 namespace MultiTask.Tests.Balancing;
 
@@ -20,10 +21,24 @@ public sealed class EqualWeightsTests
         balancer.LastWeights!.Values.Should().Equal(1, 1, 1);
     }
 
-    [Fact]
-    public void Sums_the_losses()
+    /// <summary>Few losses are added one by one, many at once.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    [InlineData(8)]
+    [InlineData(40)]
+    public void Sums_the_losses_and_leaves_them_to_the_caller(int tasks)
     {
+        using var scope = NewDisposeScope();
         using var balancer = new EqualWeights();
-        balancer.Scalarize(Scalars.Of(("a", 2), ("b", 5))).item<double>().Should().Be(7);
+        var losses = Scalars.Of([.. Enumerable.Range(1, tasks).Select(i => ($"{i}", (double)i))]);
+        using (var sum = balancer.Scalarize(losses))
+        {
+            sum.item<double>().Should().Be(tasks * (tasks + 1) / 2);
+            sum.backward();
+        }
+
+        losses.Values.Should().OnlyContain(loss => !loss.IsInvalid && loss.grad!.item<double>() == 1);
     }
 }

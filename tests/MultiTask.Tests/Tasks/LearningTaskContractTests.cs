@@ -1,5 +1,6 @@
 using FluentAssertions;
 using MultiTask.Tasks;
+using MultiTask.Tests.Fixtures;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
@@ -73,6 +74,26 @@ public class LearningTaskContractTests
         }
 
         s.Task.Loss(s.Output, s.Target, full([6], 2.5))!.ToDouble().Should().BeApproximately(Value(s), 1e-12);
+    }
+
+    /// <summary>Labels that are all present take a shorter way.</summary>
+    [Theory, MemberData(nameof(Kinds))]
+    public void Labels_that_are_all_present_cost_what_they_do_with_weights_of_one(string kind)
+    {
+        var s = TaskSample.Of(kind);
+        var target = s.Target.is_floating_point() ? s.Target.nan_to_num(0) : s.Target.clamp_min(0);
+        var (plain, weighted) = (Slope(null), Slope(ones(6, ScalarType.Float64)));
+        plain.Loss.Should().BeApproximately(weighted.Loss, 1e-14);
+        plain.Gradient.Should().Equal(weighted.Gradient, (x, y) => Math.Abs(x - y) < 1e-14);
+        s.Task.Loss(s.Output[..0], target[..0]).Should().BeNull();
+
+        (double Loss, double[] Gradient) Slope(Tensor? weights)
+        {
+            var output = s.Output.clone().requires_grad_();
+            var loss = s.Task.Loss(output, target, weights)!;
+            loss.backward();
+            return (loss.ToDouble(), output.grad!.Values());
+        }
     }
 
     [Theory, MemberData(nameof(Kinds))]
