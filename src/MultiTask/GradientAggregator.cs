@@ -77,10 +77,10 @@ public abstract class GradientAggregator : Balancer
         Scale == GradientScale.Paper ? gradient : gradient * Scale.Factor(gradient, jacobian);
 
     private Tensor Checked(Tensor gradient, Jacobian jacobian) =>
-        gradient.dim() == 1 && gradient.shape[0] == jacobian.Matrix.shape[1]
+        gradient.dim() == 1 && gradient.size(0) == jacobian.Length
             ? gradient
             : throw new InvalidOperationException(
-                $"{GetName()} should give a gradient of shape [{jacobian.Matrix.shape[1]}]. Found shape {Shape.Of(gradient)}.");
+                $"{GetName()} should give a gradient of shape [{jacobian.Length}]. Found shape {Shape.Of(gradient)}.");
 
     private static List<MicroBatchLosses> ToList(IEnumerator<MicroBatchLosses> sequence)
     {

@@ -1,4 +1,5 @@
 using MultiTask.Numerics;
+using static TorchSharp.torch;
 
 namespace MultiTask;
 
@@ -62,7 +63,7 @@ public sealed class Gramian
     public static Gramian Of(Jacobian jacobian)
     {
         ArgumentNullException.ThrowIfNull(jacobian);
-        var entries = RowProducts.Of(jacobian.Matrix, jacobian.Matrix);
+        var entries = Products(jacobian);
         for (var i = 0; i < jacobian.Tasks.Count; i++)
         {
             if (!double.IsFinite(entries[i, i]))
@@ -73,6 +74,12 @@ public sealed class Gramian
         }
 
         return new(entries, jacobian.Losses);
+    }
+
+    private static double[,] Products(Jacobian jacobian)
+    {
+        using var scope = NewDisposeScope();
+        return RowProducts.OfItself(jacobian.Rows);
     }
 
     /// <summary>The Gramian of gradients that were taken part by part: the sum of those of the parts, at least one, of the same tasks.</summary>

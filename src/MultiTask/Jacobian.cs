@@ -1,5 +1,6 @@
 using MultiTask.Balancing;
 using MultiTask.Diagnostics;
+using MultiTask.Numerics;
 using static TorchSharp.torch;
 
 namespace MultiTask;
@@ -11,17 +12,46 @@ namespace MultiTask;
 /// </remarks>
 public sealed class Jacobian
 {
+    private PiecewiseRows? rows;
+    private Tensor? matrix;
+
     internal Jacobian(Tensor matrix, TaskMap<double> losses)
     {
-        Matrix = matrix;
+        this.matrix = matrix;
+        Losses = losses;
+    }
+
+    internal Jacobian(PiecewiseRows rows, TaskMap<double> losses)
+    {
+        this.rows = rows;
         Losses = losses;
     }
 
     /// <summary>The gradients, <c>[m, n]</c>: m tasks, n entries of all shared parameters together, in their order.</summary>
-    public Tensor Matrix { get; }
+    public Tensor Matrix
+    {
+        get
+        {
+            if (matrix is null)
+            {
+                (matrix, rows) = (rows!.ToMatrix(), null);
+            }
+
+            return matrix;
+        }
+    }
 
     /// <summary>The values of the losses, named, in the order of the rows.</summary>
     public TaskMap<double> Losses { get; }
+
+    /// <summary>n.</summary>
+    internal long Length => rows?.Length ?? Matrix.size(1);
+
+    /// <summary>
+    /// The gradients where the backward pass left them, for what can read them there; once they are one matrix, its rows. The matrix belongs
+    /// to the dispose scope in which it is first asked for, and so do its rows.
+    /// </summary>
+    internal PiecewiseRows Rows => rows ?? new(Matrix);
 
     /// <summary>The names of the tasks, in the order of the rows.</summary>
     public IReadOnlyList<string> Tasks => Losses.Tasks;
@@ -75,12 +105,13 @@ public sealed class Jacobian
     /// <exception cref="NonFiniteException">It is; the task is the first that has one.</exception>
     internal Jacobian Finite()
     {
+        var all = Matrix;
         using var scope = NewDisposeScope();
-        if (Diagnostics.Finite.Offender([Matrix]) is not null)
+        if (Diagnostics.Finite.Offender([all]) is not null)
         {
             for (var i = 0; i < Tasks.Count; i++)
             {
-                if (Diagnostics.Finite.Offender([Matrix[i]]) is { } value)
+                if (Diagnostics.Finite.Offender([all[i]]) is { } value)
                 {
                     throw new NonFiniteException(Tasks[i], "gradient", value);
                 }
@@ -102,8 +133,21 @@ public sealed class Jacobian
             throw new ArgumentException($"There should be {Tasks.Count} weights, for {TaskNames.List(Tasks)}. Found {weights.Count}.", nameof(weights));
         }
 
+        using (NewDisposeScope())
+        {
+            var inPlace = Rows;
+            if (RowSum.IsInPlace(inPlace))
+            {
+                return RowSum.Of(inPlace, weights).MoveToOuterDisposeScope();
+            }
+        }
+
+        return Product(Matrix, weights);
+    }
+
+    private static Tensor Product(Tensor matrix, IReadOnlyList<double> weights)
+    {
         using var scope = NewDisposeScope();
-        var w = tensor(weights.ToArray(), Matrix.dtype, Matrix.device);
-        return w.matmul(Matrix).MoveToOuterDisposeScope();
+        return tensor(weights.ToArray(), matrix.dtype, matrix.device).matmul(matrix).MoveToOuterDisposeScope();
     }
 }

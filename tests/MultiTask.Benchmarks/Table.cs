@@ -21,7 +21,6 @@ internal sealed class Table(bool isShort)
     public void Print()
     {
         set_num_threads(1);
-        KeepFreedMemory();
         Methods(Shape.Dense, TaskCounts, BalanceAt.SharedParameters, Types());
         Methods(Shape.Dense, TaskCounts, BalanceAt.Representation, [.. Types().Where(IsGradientMethod)]);
         Solvers();
@@ -34,12 +33,6 @@ internal sealed class Table(bool isShort)
         Methods(Shape.Large, [3], BalanceAt.SharedParameters, few);
         Threads(few);
     }
-
-    /// <summary>
-    /// As a program that has read data: where glibc has seen a large block freed, it no longer gives memory back to the system after
-    /// each step, to get it anew in the next.
-    /// </summary>
-    private static void KeepFreedMemory() => zeros(6L << 20).Dispose();
 
     private Type[] Types() => [.. Concrete.TypesOf<Balancer>().Where(type => !isShort || Array.IndexOf(["EqualWeights", "FAMO", "UPGrad", "GradNorm"], type.Name) >= 0)];
 

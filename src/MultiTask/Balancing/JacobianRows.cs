@@ -1,24 +1,23 @@
 using MultiTask.Numerics;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Balancing;
 
 /// <summary>Gathers the rows of a Jacobian, micro-batch by micro-batch, through the leaves' <c>.grad</c>.</summary>
 /// <remarks>
-/// Each loss is differentiated by itself: the leaves' own gradients are set aside, <c>backward</c> fills new ones, and
-/// those are copied into the loss's row. <c>autograd.grad</c> would end the process on an error; <c>backward</c> throws.
+/// Each loss is differentiated by itself: the leaves' own gradients are set aside, <c>backward</c> makes new ones, and those
+/// are taken as they are. <c>autograd.grad</c> would end the process on an error; <c>backward</c> throws.
 /// </remarks>
 internal sealed class JacobianRows
 {
+    private const long MostKept = 7 << 20; // of 4 bytes: of blocks beyond 32 MB glibc takes no notice
+
     private readonly IReadOnlyList<Tensor> leaves;
     private readonly bool othersToo;
     private readonly bool[] reached;
     private readonly long[] sizes;
-    private readonly ScalarType dtype;
-    private readonly OrderedDictionary<string, double> losses = new(StringComparer.Ordinal);
-    private readonly HashSet<int> written = [];
-    private Tensor? matrix;
-    private bool isDirect;
+    private readonly OrderedDictionary<string, Row> rows = new(StringComparer.Ordinal);
 
     /// <param name="leaves">Distinct leaves that require gradients.</param>
     /// <param name="othersToo">Whether leaves beside these get their gradient in <c>.grad</c> as well.</param>
@@ -28,7 +27,6 @@ internal sealed class JacobianRows
         this.othersToo = othersToo;
         reached = new bool[leaves.Count];
         sizes = [.. leaves.Select(leaf => leaf.numel())];
-        dtype = leaves.Select(leaf => leaf.dtype).DefaultIfEmpty(ScalarType.Float32).Aggregate(promote_types);
     }
 
     /// <summary>Adds share × gradient of each loss to its row. Call inside a dispose scope of its own.</summary>
@@ -56,7 +54,7 @@ internal sealed class JacobianRows
                 (share == 1 ? loss : loss * share).backward(
                     retain_graph: retainGraph || i + 1 < batch.Losses.Count,
                     inputs: othersToo ? null : [.. leaves]);
-                Collect(losses.IndexOf(task));
+                Take(rows[task].Gradients);
             }
         }
         finally
@@ -71,20 +69,14 @@ internal sealed class JacobianRows
     /// <summary>Adds the rows of other micro-batches of the same batch. Call inside a dispose scope of its own.</summary>
     public void Add(JacobianRows other)
     {
-        Grow(other.losses.Keys);
-        for (var i = 0; i < other.losses.Count; i++)
+        Grow(other.rows.Keys);
+        foreach (var (task, row) in other.rows)
         {
-            var (task, value) = other.losses.GetAt(i);
-            losses[task] += value;
-            if (other.written.Contains(i))
+            rows[task].Loss += row.Loss;
+            for (var k = 0; k < leaves.Count; k++)
             {
-                Put(matrix![losses.IndexOf(task)], other.matrix![i], isFirst: written.Add(losses.IndexOf(task)));
+                Put(rows[task].Gradients, k, row.Gradients[k]?.alias());
             }
-        }
-
-        for (var k = 0; k < reached.Length; k++)
-        {
-            reached[k] |= other.reached[k];
         }
     }
 
@@ -117,18 +109,9 @@ internal sealed class JacobianRows
         }
     }
 
-    public Jacobian ToJacobian()
-    {
-        for (var i = 0; i < losses.Count; i++)
-        {
-            if (written.Add(i))
-            {
-                matrix![i].zero_();
-            }
-        }
-
-        return new(matrix!, TaskMap.Create(losses.Select(l => (l.Key, l.Value))));
-    }
+    public Jacobian ToJacobian() => new(
+        new PiecewiseRows(rows.Values.Select(row => row.Gradients), leaves),
+        TaskMap.Create(rows.Select(row => (row.Key, row.Value.Loss))));
 
     /// <summary>Accumulates a gradient, <c>[n]</c>, onto the <c>.grad</c> of the leaves that a loss has reached.</summary>
     /// <param name="gradient">Its parts become gradients, which others will zero and add to: nobody else may hold it.</param>
@@ -161,85 +144,59 @@ internal sealed class JacobianRows
         Grow(batch.Order);
         foreach (var (task, value) in batch.Values)
         {
-            losses[task] += batch.Shares[task] * value;
+            rows[task].Loss += batch.Shares[task] * value;
         }
     }
 
     /// <summary>Makes rows for tasks that have none.</summary>
     private void Grow(IEnumerable<string> tasks)
     {
-        var known = losses.Count;
+        var known = rows.Count;
         foreach (var task in tasks)
         {
-            losses.TryAdd(task, 0);
+            rows.TryAdd(task, new(leaves.Count));
         }
 
-        if (losses.Count > known)
+        if (rows.Count > known && leaves.Count > 0 && leaves[0].device_type == DeviceType.CPU)
         {
-            var device = leaves.Count == 0 ? CPU : leaves[0].device;
-            var more = empty([losses.Count - known, sizes.Sum()], dtype, device);
-            matrix = (matrix is null ? more : cat([matrix, more])).MoveToOuterDisposeScope();
-            isDirect = HostValues.IsDirect(matrix);
+            KeepMemory();
         }
     }
 
-    private void Collect(int row)
+    /// <summary>
+    /// Takes as much memory as the rows will, in one block that is given back untouched. Where glibc has seen such a block it keeps that much
+    /// of what a step frees for the next, which would otherwise get it anew from the system, page by page.
+    /// </summary>
+    private void KeepMemory() => empty(Math.Min(rows.Count * sizes.Sum(), MostKept)).Dispose();
+
+    /// <summary>Takes the gradients of the leaves into a row.</summary>
+    private void Take(Tensor?[] row)
     {
-        if (leaves.Count == 0)
+        for (var k = 0; k < leaves.Count; k++)
+        {
+            Put(row, k, leaves[k].grad);
+        }
+    }
+
+    /// <summary>Adds to a part of a row. Never in place: the gradients of two leaves may be one memory.</summary>
+    private void Put(Tensor?[] row, int k, Tensor? gradient)
+    {
+        if (gradient is null)
         {
             return;
         }
 
-        using var scope = NewDisposeScope();
-        var isFirst = written.Add(row);
-        Tensor[]? parts = null;
-        var start = row * sizes.Sum();
-        for (var k = 0; k < leaves.Count; k++)
-        {
-            var gradient = leaves[k].grad;
-            reached[k] |= gradient is not null;
-            if (!isFirst || !TryCopy(gradient, start, sizes[k]))
-            {
-                PutGradient((parts ??= matrix![row].split(sizes))[k], gradient, isFirst);
-            }
-
-            start += sizes[k];
-        }
+        reached[k] = true;
+        var dense = gradient.is_sparse ? gradient.to_dense() : gradient;
+        using var before = row[k];
+        row[k] = (before is null ? dense : before + dense).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Copies from memory to memory, where both are on the host: for a small parameter that is less than torch's calls take.</summary>
-    private bool TryCopy(Tensor? gradient, long start, long length)
+    /// <summary>Of a task: its loss, and the gradient of each leaf that it reaches.</summary>
+    private sealed class Row(int leaves)
     {
-        if (!isDirect || (gradient is not null && (gradient.is_sparse || gradient.dtype != dtype || !HostValues.IsDirect(gradient))))
-        {
-            return false;
-        }
+        public double Loss { get; set; }
 
-        var size = (int)matrix!.ElementSize;
-        var target = HostValues.Direct<byte>(matrix).Slice((int)start * size, (int)length * size);
-        if (gradient is null)
-        {
-            target.Clear();
-        }
-        else
-        {
-            HostValues.Direct<byte>(gradient).CopyTo(target);
-        }
-
-        return true;
+        public Tensor?[] Gradients { get; } = new Tensor?[leaves];
     }
-
-    private static void PutGradient(Tensor target, Tensor? gradient, bool isFirst)
-    {
-        if (gradient is not null)
-        {
-            Put(target, (gradient.is_sparse ? gradient.to_dense() : gradient).reshape(-1), isFirst);
-        }
-        else if (isFirst)
-        {
-            target.zero_();
-        }
-    }
-
-    private static void Put(Tensor target, Tensor values, bool isFirst) => _ = isFirst ? target.copy_(values) : target.add_(values);
 }

@@ -34,35 +34,46 @@ internal static class RowProducts
     internal static double[,] Of(Tensor a, Tensor b, int threads)
     {
         using var scope = NewDisposeScope();
-        var symmetric = ReferenceEquals(a, b);
-        var onHost = a.device_type is DeviceType.CPU or DeviceType.MPS; // MPS has no float64
-        var products = onHost ? OnHost(a, b, symmetric, threads) : OnDevice(a.detach(), b.detach(), symmetric);
-        return symmetric ? Mirrored(products) : products;
+        var left = new PiecewiseRows(a);
+        return ReferenceEquals(a, b) ? Mirrored(Of(left, left, threads)) : Of(left, new(b), threads);
     }
 
-    private static double[,] OnDevice(Tensor a, Tensor b, bool symmetric)
-    {
-        var m = a.shape[0];
-        var sum = zeros([m, m], ScalarType.Float64, a.device);
-        var columns = Math.Max(1, EntriesElsewhere / m);
-        for (var start = 0L; start < a.shape[1]; start += columns)
-        {
-            using var step = NewDisposeScope();
-            var left = Slice(a);
-            sum.add_(left.matmul((symmetric ? left : Slice(b)).t()));
+    /// <returns>aᵢ · aⱼ, m × m; symmetric to the last bit.</returns>
+    public static double[,] OfItself(PiecewiseRows a) => Mirrored(Of(a, a, get_num_threads()));
 
-            Tensor Slice(Tensor matrix) => matrix.narrow(1, start, Math.Min(columns, matrix.shape[1] - start)).to(ScalarType.Float64);
+    private static double[,] Of(PiecewiseRows a, PiecewiseRows b, int threads)
+    {
+        using var scope = NewDisposeScope();
+        return a.Device.type is DeviceType.CPU or DeviceType.MPS // MPS has no float64
+            ? OnHost(a, b, threads)
+            : OnDevice(a, b);
+    }
+
+    private static double[,] OnDevice(PiecewiseRows a, PiecewiseRows b)
+    {
+        var columns = Math.Max(1, EntriesElsewhere / a.Count);
+        var sum = zeros([a.Count, a.Count], ScalarType.Float64, a.Device);
+        foreach (var (k, size) in a.Sizes.Index())
+        {
+            for (var start = 0L; start < size; start += columns)
+            {
+                using var step = NewDisposeScope();
+                var width = Math.Min(columns, size - start);
+                var left = a.Slice(k, start, width);
+                sum.add_(left.matmul((ReferenceEquals(a, b) ? left : b.Slice(k, start, width)).t()));
+            }
         }
 
-        var products = new double[m, m];
+        var products = new double[a.Count, a.Count];
         HostValues.Of(sum).CopyTo(MemoryMarshal.CreateSpan(ref products[0, 0], products.Length));
         return products;
     }
 
-    private static double[,] OnHost(Tensor a, Tensor b, bool symmetric, int threads)
+    private static double[,] OnHost(PiecewiseRows a, PiecewiseRows b, int threads)
     {
-        var (m, n) = ((int)a.shape[0], a.shape[1]);
-        var isInPlace = Slices.IsInPlace(a) && Slices.IsInPlace(b);
+        var (m, n) = (a.Count, a.Length);
+        var symmetric = ReferenceEquals(a, b);
+        var isInPlace = a.All(HostPiece.IsInPlace) && b.All(HostPiece.IsInPlace);
         var columns = Padded(Math.Max(1, isInPlace ? Math.Min(Columns, Entries / m) : EntriesCopied / m), Vector<double>.Count);
         var parts = new Vector<double>[isInPlace ? (int)Math.Clamp(n * m * m / ProductsOfThread, 1, threads) : 1][];
         if (parts.Length == 1)
@@ -79,16 +90,15 @@ internal static class RowProducts
         void AddPart(int part)
         {
             using var scope = NewDisposeScope();
-            var end = n * (part + 1) / parts.Length;
-            var left = new Slices(a, columns, end);
-            var right = symmetric ? left : new Slices(b, columns, end);
+            var (start, end) = (n * part / parts.Length, n * (part + 1) / parts.Length);
+            var left = new Slices(a, columns, start, end);
+            var right = symmetric ? left : new Slices(b, columns, start, end);
             parts[part] = new Vector<double>[Padded(m, Tile) * Padded(m, Tile)];
-            for (var start = n * part / parts.Length; start < end; start += columns)
+            while (left.Read())
             {
-                left.Read(start);
                 if (!symmetric)
                 {
-                    right.Read(start);
+                    right.Read();
                 }
 
                 AddTiles(parts[part], left, right, symmetric);
@@ -208,94 +218,77 @@ internal static class RowProducts
 
     private static int Padded(int length, int multiple) => (length + multiple - 1) / multiple * multiple;
 
-    /// <summary>Some columns of a matrix at a time, in float64, with zeros beside them: rows to whole tiles, columns to the width of a slice.</summary>
-    private readonly ref struct Slices
+    /// <summary>Some columns of the rows at a time, in float64, with zeros beside them: rows to whole tiles, columns to the width of a slice.</summary>
+    private ref struct Slices
     {
-        private readonly Tensor matrix;
-        private readonly int rows;
-        private readonly long length;
-        private readonly long end;
-        private readonly bool isInPlace;
-        private readonly ReadOnlySpan<float> floats; // asked for once: to ask costs a native call
-        private readonly ReadOnlySpan<double> doubles;
+        private readonly PiecewiseRows rows;
+        private HostPiece[] pieces = [];
+        private int next; // piece
+        private long at; // in the piece
+        private long size; // of the piece
+        private long left; // of all columns
 
-        /// <param name="matrix">The matrix.</param>
+        /// <param name="rows">The rows.</param>
         /// <param name="columns">How many columns there are in a slice.</param>
+        /// <param name="start">Where the first slice begins.</param>
         /// <param name="end">Where the last slice ends.</param>
-        public Slices(Tensor matrix, int columns, long end)
+        public Slices(PiecewiseRows rows, int columns, long start, long end)
         {
-            this.matrix = matrix.detach();
-            (rows, length, this.end, Columns) = ((int)matrix.shape[0], matrix.shape[1], end, columns);
-            isInPlace = IsInPlace(matrix);
-            floats = isInPlace && matrix.dtype == ScalarType.Float32 ? HostValues.Direct<float>(matrix) : [];
-            doubles = isInPlace && matrix.dtype == ScalarType.Float64 ? HostValues.Direct<double>(matrix) : [];
-            Values = HostValues.Direct<double>(zeros(Padded(rows, Tile) * columns, ScalarType.Float64)); // begins where a vector may begin; an array does not
+            (this.rows, Columns, left) = (rows, columns, end - start);
+            Values = HostValues.Direct<double>(zeros(Padded(rows.Count, Tile) * columns, ScalarType.Float64)); // begins where a vector may begin; an array does not
+            for (at = start; next < rows.Sizes.Length && at >= rows.Sizes[next]; next++)
+            {
+                at -= rows.Sizes[next];
+            }
+
+            Open(at);
         }
 
         /// <summary>How many columns there are in a slice, to whole vectors.</summary>
         public int Columns { get; }
 
         /// <summary>How many tiles there are, one below the other.</summary>
-        public int Tiles => Padded(rows, Tile) / Tile;
+        public readonly int Tiles => Padded(rows.Count, Tile) / Tile;
 
         /// <summary>The slice, padded.</summary>
         public Span<double> Values { get; }
 
-        /// <summary>Whether the entries can be read where they are.</summary>
-        public static bool IsInPlace(Tensor matrix) => matrix.dtype is ScalarType.Float32 or ScalarType.Float64 && HostValues.IsDirect(matrix);
-
-        public void Read(long start)
+        /// <summary>Reads the next slice; false at the end.</summary>
+        public bool Read()
         {
-            var width = (int)Math.Min(Columns, end - start);
-            if (!isInPlace)
+            var filled = 0;
+            while (filled < Columns && left > 0)
             {
-                using var scope = NewDisposeScope();
-                Fill(HostValues.Of(matrix.narrow(1, start, width)), start: 0, stride: width, width);
-            }
-            else if (floats.IsEmpty)
-            {
-                Fill(doubles, start, length, width);
-            }
-            else
-            {
-                for (var i = 0; i < rows; i++)
+                if (at == size)
                 {
-                    Widen(floats.Slice((int)((i * length) + start), width), Row(i, width));
+                    Open(0);
+                    continue;
                 }
-            }
-        }
 
-        private void Fill(ReadOnlySpan<double> from, long start, long stride, int width)
-        {
-            for (var i = 0; i < rows; i++)
-            {
-                from.Slice((int)((i * stride) + start), width).CopyTo(Row(i, width));
-            }
-        }
+                var width = (int)Math.Min(Columns - filled, Math.Min(size - at, left));
+                for (var i = 0; i < pieces.Length; i++)
+                {
+                    pieces[i].CopyTo(at, Values.Slice((i * Columns) + filled, width));
+                }
 
-        /// <summary>A row of the slice; what is beyond its width is zero.</summary>
-        private Span<double> Row(int i, int width)
-        {
-            var row = Values.Slice(i * Columns, Columns);
-            row[width..].Clear();
-            return row;
-        }
-
-        private static void Widen(ReadOnlySpan<float> from, Span<double> to)
-        {
-            ref var source = ref MemoryMarshal.GetReference(from);
-            ref var target = ref MemoryMarshal.GetReference(to);
-            var whole = from.Length - (from.Length % Vector<float>.Count);
-            for (var i = 0; i < whole; i += Vector<float>.Count)
-            {
-                Vector.Widen(Vector.LoadUnsafe(ref source, (nuint)i), out var low, out var high);
-                low.StoreUnsafe(ref target, (nuint)i);
-                high.StoreUnsafe(ref target, (nuint)(i + Vector<double>.Count));
+                (at, filled, left) = (at + width, filled + width, left - width);
             }
 
-            for (var i = whole; i < from.Length; i++)
+            for (var i = 0; i < pieces.Length && filled < Columns; i++)
             {
-                to[i] = from[i];
+                Values.Slice((i * Columns) + filled, Columns - filled).Clear();
+            }
+
+            return filled > 0;
+        }
+
+        /// <summary>Goes to the next piece.</summary>
+        private void Open(long from)
+        {
+            if (next < rows.Sizes.Length)
+            {
+                (pieces, size, at) = (rows.OnHost(next), rows.Sizes[next], from);
+                next++;
             }
         }
     }
