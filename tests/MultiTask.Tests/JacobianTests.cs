@@ -122,6 +122,26 @@ public sealed class JacobianTests : IDisposable
         w.grad!.Values().Should().Equal(1, 3, 5, 2, 4, 6);
     }
 
+    /// <summary>Autograd may give two leaves one memory for their gradients: what is added to the one is not added to the other.</summary>
+    [Fact]
+    public void Gradients_that_share_memory_are_added_up_apart()
+    {
+        var (a, b) = (nn.Parameter(tensor(new[,] { { 1.0, 2 }, { 3, 4 } })), nn.Parameter(tensor(new[,] { { 0.5, 0 }, { 1, -1 } })));
+        Loss().backward();
+        System.Runtime.CompilerServices.Unsafe.AreSame(ref a.grad!.bytes[0], ref b.grad!.bytes[0]).Should().BeTrue("otherwise this tests nothing");
+        (a.grad, b.grad) = (null, null);
+
+        Jacobian.OfMicroBatches([Half(), Half(), Half()], [a, b]).Matrix.Values().Should().Equal(4.5, 6, 12, 9, 4.5, 6, 12, 9);
+        using var sum = new SumGradient();
+        sum.Backward([Half(), Half(), Half()], [a, b]);
+        a.grad!.Values().Should().Equal(4.5, 6, 12, 9);
+        b.grad!.Values().Should().Equal(4.5, 6, 12, 9);
+
+        Tensor Loss() => (a.view(-1) + b.view(-1)).square().sum();
+
+        MicroBatchLosses Half() => new([("t", Loss())], [("t", 0.5)]);
+    }
+
     [Fact]
     public void Parameters_of_several_dtypes_meet_in_the_widest_and_get_gradients_of_their_own()
     {

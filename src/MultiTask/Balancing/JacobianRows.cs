@@ -157,7 +157,7 @@ internal sealed class JacobianRows
             rows.TryAdd(task, new(leaves.Count));
         }
 
-        if (rows.Count > known && leaves.Count > 0 && leaves[0].device_type == DeviceType.CPU)
+        if (rows.Count > known && OperatingSystem.IsLinux() && leaves.Count > 0 && leaves[0].device_type == DeviceType.CPU)
         {
             KeepMemory();
         }

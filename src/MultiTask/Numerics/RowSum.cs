@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MultiTask.Numerics;
@@ -14,7 +15,7 @@ internal static class RowSum
     public static bool IsInPlace(PiecewiseRows rows) =>
         rows.Dtype is ScalarType.Float32 or ScalarType.Float64
         && rows.Length <= int.MaxValue / sizeof(double)
-        && rows.Device.type == TorchSharp.DeviceType.CPU
+        && rows.Device.type == DeviceType.CPU
         && rows.All(piece => piece.dtype == rows.Dtype && HostPiece.IsInPlace(piece));
 
     /// <param name="rows">Rows that are in place.</param>
