@@ -1,7 +1,7 @@
 using MultiTask.Data;
 using MultiTask.Sharing;
-using MultiTask.Training;
 using MultiTask.Tests.Contracts;
+using MultiTask.Training;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
