@@ -133,21 +133,7 @@ public sealed class Jacobian
             throw new ArgumentException($"There should be {Tasks.Count} weights, for {TaskNames.List(Tasks)}. Found {weights.Count}.", nameof(weights));
         }
 
-        using (NewDisposeScope())
-        {
-            var inPlace = Rows;
-            if (RowSum.IsInPlace(inPlace))
-            {
-                return RowSum.Of(inPlace, weights).MoveToOuterDisposeScope();
-            }
-        }
-
-        return Product(Matrix, weights);
-    }
-
-    private static Tensor Product(Tensor matrix, IReadOnlyList<double> weights)
-    {
         using var scope = NewDisposeScope();
-        return tensor(weights.ToArray(), matrix.dtype, matrix.device).matmul(matrix).MoveToOuterDisposeScope();
+        return RowSum.Of(Rows, weights).MoveToOuterDisposeScope();
     }
 }

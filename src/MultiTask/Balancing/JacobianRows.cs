@@ -11,7 +11,7 @@ namespace MultiTask.Balancing;
 /// </remarks>
 internal sealed class JacobianRows
 {
-    private const long MostKept = 7 << 20; // of 4 bytes: of blocks beyond 32 MB glibc takes no notice
+    private const long MostKept = 28 << 20; // bytes: of blocks beyond 32 MB glibc takes no notice
 
     private readonly IReadOnlyList<Tensor> leaves;
     private readonly bool othersToo;
@@ -109,6 +109,7 @@ internal sealed class JacobianRows
         }
     }
 
+    /// <summary>What has been gathered, once: the rows are the Jacobian's from then on.</summary>
     public Jacobian ToJacobian() => new(
         new PiecewiseRows(rows.Values.Select(row => row.Gradients), leaves),
         TaskMap.Create(rows.Select(row => (row.Key, row.Value.Loss))));
@@ -164,10 +165,10 @@ internal sealed class JacobianRows
     }
 
     /// <summary>
-    /// Takes as much memory as the rows will, in one block that is given back untouched. Where glibc has seen such a block it keeps that much
-    /// of what a step frees for the next, which would otherwise get it anew from the system, page by page.
+    /// Takes memory as the rows will, up to a bound, in one block that is given back untouched. Where glibc has seen such a block, the process
+    /// keeps that much of what a step frees for the next, which would otherwise get it anew from the system, page by page.
     /// </summary>
-    private void KeepMemory() => empty(Math.Min(rows.Count * sizes.Sum(), MostKept)).Dispose();
+    private void KeepMemory() => empty(Math.Min(rows.Count * leaves.Sum(leaf => leaf.numel() * leaf.ElementSize), MostKept), ScalarType.Byte).Dispose();
 
     /// <summary>Takes the gradients of the leaves into a row.</summary>
     private void Take(Tensor?[] row)
@@ -187,9 +188,20 @@ internal sealed class JacobianRows
         }
 
         reached[k] = true;
-        var dense = gradient.is_sparse ? gradient.to_dense() : gradient;
         using var before = row[k];
-        row[k] = (before is null ? dense : before + dense).MoveToOuterDisposeScope();
+        row[k] = (before is null ? Dense(gradient) : before + gradient).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same, by rows: what comes after reads such gradients in place.</summary>
+    private static Tensor Dense(Tensor gradient)
+    {
+        if (!gradient.is_sparse && gradient.is_contiguous())
+        {
+            return gradient;
+        }
+
+        using var other = gradient;
+        return (gradient.is_sparse ? gradient.to_dense() : gradient).contiguous();
     }
 
     /// <summary>Of a task: its loss, and the gradient of each leaf that it reaches.</summary>

@@ -74,7 +74,7 @@ internal sealed class TaskVectors : nn.Module
         foreach (var task in tasks)
         {
             var own = get_buffer(task)!;
-            if (saved.TryGetValue(prefix + task, out var value) && !(own.dtype == value.dtype && own.shape.AsSpan().SequenceEqual(value.shape)))
+            if (saved.TryGetValue(prefix + task, out var value) && !(own.dtype == value.dtype && Shape.Same(own, value)))
             {
                 Replace(task, zeros(value.shape, value.dtype, own.device).DetachFromDisposeScope());
             }
@@ -85,7 +85,7 @@ internal sealed class TaskVectors : nn.Module
     {
         using var off = no_grad();
         var buffer = get_buffer(task)!;
-        if (buffer.shape.AsSpan().SequenceEqual(value.shape) && buffer.dtype == value.dtype && buffer.device_type == value.device_type)
+        if (Shape.Same(buffer, value) && buffer.dtype == value.dtype && buffer.device_type == value.device_type)
         {
             buffer.copy_(value);
         }

@@ -47,12 +47,15 @@ internal sealed class PiecewiseRows
     /// <summary>A piece of each row, to be read on the host.</summary>
     public HostPiece[] OnHost(int piece) => Array.ConvertAll(rows, row => new HostPiece(row[piece]));
 
-    /// <summary>Some columns of a piece of all rows, <c>[m, width]</c>, in float64.</summary>
-    public Tensor Slice(int piece, long start, long width) => stack(rows.Select(row => row[piece] is { } values
-        ? values.detach().reshape(-1).narrow(0, start, width).to(ScalarType.Float64)
-        : zeros(width, ScalarType.Float64, Device)));
+    /// <summary>Some columns of all rows, <c>[m, width]</c>.</summary>
+    /// <param name="segments">Which: one of <see cref="Segments"/>.</param>
+    public Tensor Slice(IEnumerable<(int Piece, long Start, long Width)> segments)
+    {
+        using var scope = NewDisposeScope();
+        return stack(rows.Select(row => cat([.. segments.Select(segment => Part(row[segment.Piece], segment.Start, segment.Width))]))).MoveToOuterDisposeScope();
+    }
 
-    /// <summary>One tensor, <c>[m, n]</c>; the pieces are disposed on the way, so that both are never there as a whole.</summary>
+    /// <summary>One tensor, <c>[m, n]</c>. The pieces are disposed; until they are, they and it take twice the memory.</summary>
     public Tensor ToMatrix()
     {
         var matrix = empty([Count, Length], Dtype, Device);
@@ -63,11 +66,44 @@ internal sealed class PiecewiseRows
             {
                 Fill(part, rows[i][k]);
                 rows[i][k]?.Dispose();
+                rows[i][k] = null;
             }
         }
 
         return matrix;
     }
+
+    /// <summary>All columns: parts of pieces that follow each other, together as wide as may be.</summary>
+    /// <param name="entries">How many entries of all rows they may have, one column at least.</param>
+    public IEnumerable<IReadOnlyList<(int Piece, long Start, long Width)>> Segments(long entries)
+    {
+        var columns = Math.Max(1, entries / Count);
+        List<(int Piece, long Start, long Width)> segments = [];
+        var room = columns;
+        foreach (var (k, size) in Sizes.Index())
+        {
+            for (long start = 0, width; start < size; start += width)
+            {
+                width = Math.Min(room, size - start);
+                segments.Add((k, start, width));
+                room -= width;
+                if (room == 0)
+                {
+                    yield return segments;
+                    (segments, room) = ([], columns);
+                }
+            }
+        }
+
+        if (segments.Count > 0)
+        {
+            yield return segments;
+        }
+    }
+
+    private Tensor Part(Tensor? piece, long start, long width) => piece is null
+        ? zeros(width, Dtype, Device)
+        : piece.detach().reshape(-1).narrow(0, start, width).to(Dtype);
 
     private static void Fill(Tensor part, Tensor? piece)
     {
@@ -77,7 +113,7 @@ internal sealed class PiecewiseRows
         }
         else if (part.dtype == piece.dtype && HostValues.IsDirect(piece))
         {
-            HostValues.Direct<byte>(piece).CopyTo(HostValues.Direct<byte>(part)); // for a small parameter that is less than torch's calls take
+            HostValues.Direct<byte>(piece).CopyTo(HostValues.Direct<byte>(part)); // all are on one device; for a small parameter that is less than torch's calls take
         }
         else
         {

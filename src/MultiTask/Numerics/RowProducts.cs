@@ -49,19 +49,17 @@ internal static class RowProducts
             : OnDevice(a, b);
     }
 
-    private static double[,] OnDevice(PiecewiseRows a, PiecewiseRows b)
+    /// <summary>By torch, without bringing the rows to the host.</summary>
+    internal static double[,] OnDevice(PiecewiseRows a, PiecewiseRows b)
     {
-        var columns = Math.Max(1, EntriesElsewhere / a.Count);
+        using var scope = NewDisposeScope();
         var sum = zeros([a.Count, a.Count], ScalarType.Float64, a.Device);
-        foreach (var (k, size) in a.Sizes.Index())
+        foreach (var segments in a.Segments(EntriesElsewhere))
         {
-            for (var start = 0L; start < size; start += columns)
-            {
-                using var step = NewDisposeScope();
-                var width = Math.Min(columns, size - start);
-                var left = a.Slice(k, start, width);
-                sum.add_(left.matmul((ReferenceEquals(a, b) ? left : b.Slice(k, start, width)).t()));
-            }
+            using var step = NewDisposeScope();
+            var left = a.Slice(segments).to(ScalarType.Float64);
+            var right = ReferenceEquals(a, b) ? left : b.Slice(segments).to(ScalarType.Float64);
+            sum.add_(left.matmul(right.t()));
         }
 
         var products = new double[a.Count, a.Count];

@@ -41,10 +41,11 @@ public sealed class PiecewiseRowsTests : IDisposable
     {
         var (pieces, like) = Draw(kind, count);
         var expected = Expected(pieces, like);
+        Tensor[] all = [.. pieces.SelectMany(row => row).OfType<Tensor>()];
         var rows = new PiecewiseRows(pieces, like);
         rows.Length.Should().Be(expected.shape[1]);
         rows.ToMatrix().to(ScalarType.Float64).Values().Should().Equal(expected.Values());
-        pieces.SelectMany(row => row).OfType<Tensor>().Should().OnlyContain(piece => piece.IsInvalid);
+        all.Should().OnlyContain(piece => piece.IsInvalid);
     }
 
     [Theory]
@@ -53,8 +54,11 @@ public sealed class PiecewiseRowsTests : IDisposable
     {
         var (pieces, like) = Draw(kind, count);
         var expected = Expected(pieces, like);
-        RowProducts.OfItself(new PiecewiseRows(pieces, like)).Cast<double>()
-            .Should().Equal(expected.matmul(expected.t()).Values(), (x, y) => Math.Abs(x - y) <= 1e-9 * (1 + Math.Abs(y)));
+        var rows = new PiecewiseRows(pieces, like);
+        foreach (var found in new[] { RowProducts.OfItself(rows), RowProducts.OnDevice(rows, rows) })
+        {
+            found.Cast<double>().Should().Equal(expected.matmul(expected.t()).Values(), (x, y) => Math.Abs(x - y) <= 1e-9 * (1 + Math.Abs(y)));
+        }
     }
 
     [Theory]
@@ -68,6 +72,34 @@ public sealed class PiecewiseRowsTests : IDisposable
         var tolerance = kind switch { "float64" => 1e-12, "bfloat16" => 0.2, _ => 1e-5 };
         jacobian.Combine(weights).to(ScalarType.Float64).Values()
             .Should().Equal(tensor(weights).matmul(expected).Values(), (x, y) => Math.Abs(x - y) <= tolerance);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Segments_are_all_columns_in_order_and_as_wide_as_may_be(string kind, int count)
+    {
+        var (pieces, like) = Draw(kind, count);
+        var expected = Expected(pieces, like);
+        var rows = new PiecewiseRows(pieces, like);
+        foreach (var columns in (long[])[1, 7, 35, 100, 10_000])
+        {
+            var slices = rows.Segments((columns * count) + count - 1).Select(rows.Slice).ToArray();
+            cat(slices, 1).to(ScalarType.Float64).Values().Should().Equal(expected.Values());
+            slices[..^1].All(slice => slice.shape[1] == columns).Should().BeTrue();
+        }
+    }
+
+    /// <summary>A row without another to be added with was once added with 0 × itself.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void An_infinite_entry_makes_an_infinite_sum(int count)
+    {
+        var (pieces, like) = Draw("float32", count);
+        pieces[0][0] = full_like(like[0], float.PositiveInfinity);
+        var sum = RowSum.Of(new PiecewiseRows(pieces, like), [.. Enumerable.Repeat(1.0, count)]);
+        sum[..35].Values().Should().OnlyContain(v => double.IsPositiveInfinity(v));
     }
 
     [Theory]
