@@ -112,12 +112,10 @@ internal sealed class Table(bool isShort)
             var gramian = jacobian.ToGramian();
             var upgrad = new UPGrad();
             var weights = upgrad.Weigh(gramian);
-            Tensor[] gradients = [.. workload.Shared.Select(p => zeros_like(p).detach())];
-            long[] sizes = [.. workload.Shared.Select(p => p.numel())];
             (string Name, Action Part)[] parts =
             [
                 ("least: a backward pass for each task", workload.LeastOfGradients()),
-                ("gradients copied into rows", CopyRows),
+                ("the same, gradients kept apart", workload.LeastOfGradients(keep: true)),
                 ("Gramian", () => Gramian.Of(jacobian)),
                 ("weights: UPGrad", () => upgrad.Weigh(gramian)),
                 ("weighted sum", () => jacobian.Combine(weights).Dispose()),
@@ -128,18 +126,6 @@ internal sealed class Table(bool isShort)
             for (var i = 0; i < parts.Length; i++)
             {
                 table.Add(parts[i].Name, 1000 * Interleaved.Median(times[i]), 100 * Interleaved.Ratio(times[i], times[0]));
-            }
-
-            void CopyRows()
-            {
-                using var step = NewDisposeScope();
-                for (var i = 0; i < tasks; i++)
-                {
-                    foreach (var (part, gradient) in jacobian.Matrix[i].split(sizes).Zip(gradients))
-                    {
-                        part.copy_(gradient.reshape(-1));
-                    }
-                }
             }
         }
 

@@ -68,7 +68,8 @@ internal sealed class Workload : IDisposable
     }
 
     /// <summary>The least that any gradient method has to call: forward, a backward pass through the trunk for each task, the optimizer.</summary>
-    public Action LeastOfGradients()
+    /// <param name="keep">Whether the gradients of each task are kept, instead of added to those before.</param>
+    public Action LeastOfGradients(bool keep = false)
     {
         var optimizer = Adam(null, fused: false);
         var (trunk, heads) = ByHand();
@@ -80,6 +81,10 @@ internal sealed class Workload : IDisposable
             for (var i = 0; i < losses.Length; i++)
             {
                 losses[i].backward(retain_graph: i + 1 < losses.Length);
+                if (keep && i + 1 < losses.Length)
+                {
+                    Keep();
+                }
             }
 
             optimizer.step();
@@ -165,6 +170,16 @@ internal sealed class Workload : IDisposable
     {
         Model.Dispose();
         scope.Dispose();
+    }
+
+    /// <summary>Leaves the gradients of the shared parameters to the step's dispose scope.</summary>
+    private void Keep()
+    {
+        foreach (var parameter in Shared)
+        {
+            _ = parameter.grad;
+            parameter.grad = null;
+        }
     }
 
     private optim.Optimizer Adam(Balancer? balancer, bool fused) =>
