@@ -19,7 +19,7 @@ internal static class Finite
         List<Tensor> others = [];
         foreach (var tensor in tensors)
         {
-            if (tensor.is_sparse || !HostValues.IsDirect(tensor) || tensor.dtype is not (ScalarType.Float32 or ScalarType.Float64))
+            if (tensor.is_sparse || !HostValues.IsInPlace(tensor))
             {
                 others.Add(tensor);
             }

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
@@ -20,7 +19,7 @@ internal readonly unsafe struct HostPiece
         {
             IsZero = true;
         }
-        else if (IsInPlace(piece))
+        else if (HostValues.IsInPlace(piece))
         {
             dtype = piece.dtype;
             start = Unsafe.AsPointer(ref MemoryMarshal.GetReference(piece.bytes));
@@ -33,9 +32,6 @@ internal readonly unsafe struct HostPiece
 
     /// <summary>Whether there is nothing but zeros.</summary>
     public bool IsZero { get; }
-
-    /// <summary>Whether the values can be read where they are.</summary>
-    public static bool IsInPlace(Tensor piece) => piece.dtype is ScalarType.Float32 or ScalarType.Float64 && HostValues.IsDirect(piece);
 
     /// <summary>Some of the values, where they are of this type and in place.</summary>
     public ReadOnlySpan<T> Slice<T>(long from, int length)
@@ -55,30 +51,11 @@ internal readonly unsafe struct HostPiece
         }
         else if (dtype == ScalarType.Float32)
         {
-            Widen(Slice<float>(from, target.Length), target);
+            HostValues.Widen(Slice<float>(from, target.Length), target);
         }
         else
         {
             Slice<double>(from, target.Length).CopyTo(target);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Widen(ReadOnlySpan<float> from, Span<double> to)
-    {
-        ref var source = ref MemoryMarshal.GetReference(from);
-        ref var target = ref MemoryMarshal.GetReference(to);
-        var whole = from.Length - (from.Length % Vector<float>.Count);
-        for (var i = 0; i < whole; i += Vector<float>.Count)
-        {
-            Vector.Widen(Vector.LoadUnsafe(ref source, (nuint)i), out var low, out var high);
-            low.StoreUnsafe(ref target, (nuint)i);
-            high.StoreUnsafe(ref target, (nuint)(i + Vector<double>.Count));
-        }
-
-        for (var i = whole; i < from.Length; i++)
-        {
-            to[i] = from[i];
         }
     }
 }

@@ -6,6 +6,9 @@ namespace MultiTask.Numerics;
 /// <remarks>Piece k has the same length in all rows. One that is <c>null</c> is all zeros.</remarks>
 internal sealed class PiecewiseRows
 {
+    /// <summary>How many entries to take at a time on other devices than the host: few calls, of 32 MB in float64.</summary>
+    public const int EntriesElsewhere = 1 << 22;
+
     private readonly Tensor?[][] rows;
 
     /// <param name="rows">The pieces of each row, of any layout.</param>

@@ -21,7 +21,6 @@ internal static class RowProducts
     private const int Entries = 30_000; // of all rows: they stay in the second cache
     private const long ProductsOfThread = 1 << 22; // a fifth of a millisecond; for fewer a thread is not worth its while
     private const int EntriesCopied = 1 << 17; // of what has to be copied first
-    private const int EntriesElsewhere = 1 << 22; // on other devices: few calls, of 32 MB
 
     /// <param name="a">A matrix, <c>[m, n]</c>.</param>
     /// <param name="b">A matrix of the same shape, on the same device.</param>
@@ -54,7 +53,7 @@ internal static class RowProducts
     {
         using var scope = NewDisposeScope();
         var sum = zeros([a.Count, a.Count], ScalarType.Float64, a.Device);
-        foreach (var segments in a.Segments(EntriesElsewhere))
+        foreach (var segments in a.Segments(PiecewiseRows.EntriesElsewhere))
         {
             using var step = NewDisposeScope();
             var left = a.Slice(segments).to(ScalarType.Float64);
@@ -71,7 +70,7 @@ internal static class RowProducts
     {
         var (m, n) = (a.Count, a.Length);
         var symmetric = ReferenceEquals(a, b);
-        var isInPlace = a.All(HostPiece.IsInPlace) && b.All(HostPiece.IsInPlace);
+        var isInPlace = a.All(HostValues.IsInPlace) && b.All(HostValues.IsInPlace);
         var columns = Padded(Math.Max(1, isInPlace ? Math.Min(Columns, Entries / m) : EntriesCopied / m), Vector<double>.Count);
         var parts = new Vector<double>[isInPlace ? (int)Math.Clamp(n * m * m / ProductsOfThread, 1, threads) : 1][];
         if (parts.Length == 1)

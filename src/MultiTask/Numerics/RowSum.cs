@@ -10,7 +10,6 @@ namespace MultiTask.Numerics;
 internal static class RowSum
 {
     private const int Columns = 2048; // at a time, so that their sum stays in the cache
-    private const int EntriesElsewhere = 1 << 22; // on other devices: few calls
 
     /// <param name="rows">The rows.</param>
     /// <param name="weights">A weight for each row.</param>
@@ -22,13 +21,13 @@ internal static class RowSum
         rows.Dtype is ScalarType.Float32 or ScalarType.Float64
         && rows.Length <= int.MaxValue / sizeof(double)
         && rows.Device.type == DeviceType.CPU
-        && rows.All(piece => piece.dtype == rows.Dtype && HostPiece.IsInPlace(piece));
+        && rows.All(piece => piece.dtype == rows.Dtype && HostValues.IsInPlace(piece));
 
     private static Tensor OnDevice(PiecewiseRows rows, IReadOnlyList<double> weights)
     {
         using var scope = NewDisposeScope();
         var w = tensor(weights.ToArray(), rows.Dtype, rows.Device);
-        Tensor[] parts = [.. rows.Segments(EntriesElsewhere).Select(Sum)];
+        Tensor[] parts = [.. rows.Segments(PiecewiseRows.EntriesElsewhere).Select(Sum)];
         return (parts.Length == 0 ? zeros(0, rows.Dtype, rows.Device) : cat(parts)).MoveToOuterDisposeScope();
 
         Tensor Sum(IEnumerable<(int Piece, long Start, long Width)> segments)
